@@ -1,0 +1,1 @@
+"""streamlcn: lacuna-canalicular networks measured while the sample turns."""
