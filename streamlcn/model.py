@@ -1,7 +1,8 @@
 """What travels through the house: immutable records, no behaviour beyond their own arithmetic.
 
-Axes, everywhere: a frame is ``(row, column)``; a stack of frames ``(index, row, column)``; a volume, slab or mask ``(z, y, x)``, where z is the
-detector row. Angles are radians, the centre of rotation is in pixels and 0.0 at the centre of column 0, voxel sizes are micrometres.
+Axes, everywhere: a frame is ``(row, column)``; a stack of frames ``(index, row, column)``; a volume, slab or
+mask ``(z, y, x)``, where z is the detector row. Angles are radians, the centre of rotation is in pixels and
+0.0 at the centre of column 0, voxel sizes are micrometres.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class InlineSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSource:
-    """The pixels are frame ``index`` of ``dataset`` in an HDF5 file that the detector may still be writing."""
+    """The pixels are frame ``index`` of ``dataset`` in an HDF5 file that may still be growing."""
 
     path: Path
     dataset: str
@@ -110,9 +111,11 @@ class Reference:
 class Scan:
     """One tomography run as its documents and the profile describe it.
 
-    ``angles_rad`` is the plan (None when only the events tell the angles), ``centre_of_rotation`` is known beforehand or None. ``phase_shift_rad`` is the
-    shift of the phase plate: it decides the sign of the contrast; None means absorption contrast. ``is_line_integral`` says that frames are already
-    -log(transmission), so that nothing may take a logarithm again. ``assumptions`` lists every value that a rule of the profile filled in.
+    ``angles_rad`` is the plan (None when only the events tell the angles), ``centre_of_rotation`` is known
+    beforehand or None. ``phase_shift_rad`` is the shift of the phase plate: it decides the sign of the
+    contrast; None means absorption contrast. ``is_line_integral`` says that frames are already
+    -log(transmission), so that nothing may take a logarithm again. ``assumptions`` lists every value that a
+    rule of the profile filled in.
     """
 
     uid: str
@@ -157,7 +160,10 @@ class Completeness:
 
     @property
     def is_complete(self) -> bool:
-        """Every planned projection was used; a scan without a plan is complete when it lost none on the way."""
+        """Every planned projection was used.
+
+        A scan without a plan is complete when it lost none on the way.
+        """
         if self.missing:
             return False
         return self.projections_expected is None or self.projections_used >= self.projections_expected

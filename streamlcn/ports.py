@@ -1,6 +1,7 @@
 """The protocols between the floors. A room implements them; nobody inherits from a neighbour.
 
-Providers (`Reconstructor`, `ResultStore`) live long and hold no scan; each opens one session per scan, a context manager that is dropped, never reset.
+Providers (`Reconstructor`, `ResultStore`) live long and hold no scan; each opens one session per scan, a
+context manager that is dropped, never reset.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ class DocumentSource(Protocol):
     """Somewhere documents come from."""
 
     def receive(self, timeout_s: float) -> tuple[str, dict[str, Any]] | None:
-        """Return the next (name, document), or None when none came within ``timeout_s``. Never raises for a bad document: it counts and skips it."""
+        """Return the next (name, document), or None when none came within ``timeout_s``.
+
+        Never raises for a bad document: it counts and skips it.
+        """
         ...
 
     def close(self) -> None:
@@ -42,7 +46,10 @@ class FrameReader(Protocol):
     """Turns references into pixels."""
 
     def read(self, ref: FrameRef) -> Pixels:
-        """Return (row, column) uint16 or float32. Waits for data that the detector has announced but not flushed; raises `UnreadableFrame`."""
+        """Return (row, column) uint16 or float32.
+
+        Waits for data that the detector has announced but not flushed; raises `UnreadableFrame`.
+        """
         ...
 
     def close(self) -> None:
@@ -58,15 +65,21 @@ class Reconstruction(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def add(self, projection: Frame) -> None:
-        """Take one projection, in any order, each index once; corrected, filtered and back-projected as soon as it is useful."""
+        """Take one projection, in any order, each index once.
+
+        Corrected, filtered and back-projected as soon as it is useful.
+        """
         ...
 
     def preview(self, z: int) -> npt.NDArray[np.float32]:
-        """Return slice z (y, x) as far as it is known, scaled to the right level for the projections so far."""
+        """Return slice z (y, x) as far as it is known, scaled to the level of a whole scan."""
         ...
 
     def finish(self) -> Iterator[Slab]:
-        """Yield the whole volume as slabs in falling-free z order (0 upwards). The same projections give the same bits, whatever their order."""
+        """Yield the whole volume as slabs in order of z, 0 upwards.
+
+        The same projections give the same bits, whatever their order.
+        """
         ...
 
     @property
@@ -94,7 +107,10 @@ class Segmenter(Protocol):
         ...
 
     def segment(self, volume: npt.NDArray[np.float32]) -> Iterator[Mask]:
-        """Yield the labels of ``volume`` (z, y, x) in slabs, z upwards; bounded memory beside the volume itself. Raises `SegmentationFailed`."""
+        """Yield the labels of ``volume`` (z, y, x) in slabs, z upwards.
+
+        Bounded memory beside the volume itself. Raises `SegmentationFailed`.
+        """
         ...
 
 
@@ -105,12 +121,17 @@ class ScanResult(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def create_array(self, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any]) -> None:
-        """Announce an array of the result (``reconstruction``, ``labels``, ...), chunked along its first axis."""
+    def create_array(
+        self, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any]
+    ) -> None:
+        """Announce an array of the result (``reconstruction``, ``labels``, ...), chunked along axis 0."""
         ...
 
     def write_array(self, key: str, z_start: int, block: npt.NDArray[Any]) -> None:
-        """Write ``block`` at ``z_start`` along the first axis of an announced array; idempotent, any order."""
+        """Write ``block`` at ``z_start`` along the first axis of an announced array.
+
+        Idempotent, any order.
+        """
         ...
 
     def write_table(self, key: str, columns: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -134,7 +155,9 @@ class ResultStore(Protocol):
     """Where results go."""
 
     def open(self, scan: Scan, recipe_hash: str, metadata: Mapping[str, Any]) -> ScanResult:
-        """Open the result of one scan under one recipe, idempotently: the same pair again replaces or adopts what is there."""
+        """Open the result of one scan under one recipe, idempotently: the same pair again replaces or
+        adopts what is there.
+        """
         ...
 
     def close(self) -> None:
