@@ -113,9 +113,21 @@ class Segmenter(Protocol):
         """
         ...
 
+    def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:
+        """Return how unlike the training data ``volume`` is, and whether that is too much.
+
+        (None, False) where nobody can tell.
+        """
+        ...
+
 
 class ScanResult(Protocol):
     """One result being written. Only `commit` makes it good; leaving without it marks it failed."""
+
+    @property
+    def uri(self) -> str | None:
+        """Where a reader will find the result, if that is known already."""
+        ...
 
     def __enter__(self) -> ScanResult: ...
 
