@@ -1,0 +1,110 @@
+"""TIFF stacks: one file of many pages, or a folder with a file for each slice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from streamlcn.errors import BadInput
+
+__all__ = ["open_slices", "open_tiff", "tiff_tags"]
+
+Opened: TypeAlias = tuple[
+    tuple[int, ...], np.dtype[Any], float | None, Callable[[int, int], npt.NDArray[Any]]
+]
+
+_UM_PER_CM = 1e4
+_UM_PER_UNIT = {2: 25400.0, 3: _UM_PER_CM}  # TIFF's ResolutionUnit: inch, centimetre
+_MICROMETRES = ("um", "µm", "\u03bcm", "\\u00B5m", "micron", "microns", "micrometer")
+
+
+def open_tiff(path: Path, stack: ExitStack) -> Opened:
+    """Return shape, dtype, voxel size and a reader of slices of a multi-page file."""
+    import tifffile
+
+    file = stack.enter_context(tifffile.TiffFile(path))
+    if len(file.series) != 1:
+        raise BadInput(f"{path} holds {len(file.series)} images of different kinds; give one stack (z, y, x)")
+    series = file.series[0]
+    shape = tuple(int(n) for n in series.shape)
+    if len(shape) == 2:
+        shape = (1, *shape)
+    voxel = _voxel_size(file)
+    if series.dataoffset is not None:  # uncompressed and contiguous
+        mapped = np.memmap(path, np.dtype(file.byteorder + series.dtype.char), "r", series.dataoffset, shape)
+        return shape, series.dtype, voxel, lambda a, b: mapped[a:b]
+
+    def read(start: int, stop: int) -> npt.NDArray[Any]:
+        if start == stop:
+            return np.empty((0, *shape[1:]), series.dtype)
+        return np.stack([series.asarray(key=z) for z in range(start, stop)])
+
+    return shape, series.dtype, voxel, read
+
+
+def open_slices(folder: Path) -> Opened:
+    """Return shape, dtype, voxel size and a reader of slices of a folder of TIFF files."""
+    import tifffile
+
+    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() in (".tif", ".tiff")), key=_natural)
+    if not paths:
+        raise BadInput(f"{folder} holds no .tif files")
+    with tifffile.TiffFile(paths[0]) as first:
+        shape, dtype, voxel = first.series[0].shape, first.series[0].dtype, _voxel_size(first)
+    if len(shape) != 2:
+        raise BadInput(f"{paths[0]} has shape {shape}; each file of a folder is one slice (y, x)")
+
+    def read(start: int, stop: int) -> npt.NDArray[Any]:
+        out = np.empty((stop - start, *shape), dtype)
+        for place, path in enumerate(paths[start:stop]):
+            image = tifffile.imread(path)
+            if image.shape != shape or image.dtype != dtype:
+                raise BadInput(
+                    f"{path} is {image.dtype} {image.shape}, unlike {paths[0].name}, {dtype} {shape}"
+                )
+            out[place] = image
+        return out
+
+    return (len(paths), *shape), dtype, voxel, read
+
+
+def tiff_tags(voxel_size_um: float | None) -> dict[str, Any]:
+    """Return tifffile's arguments that keep a voxel size where Fiji and others look for it."""
+    if voxel_size_um is None:
+        return {}
+    per_cm = _UM_PER_CM / voxel_size_um
+    return {
+        "resolution": (per_cm, per_cm),
+        "resolutionunit": "CENTIMETER",
+        "metadata": {"voxel_size_um": voxel_size_um},
+    }
+
+
+def _voxel_size(file: Any) -> float | None:
+    """Return the voxel size: our own exact number, else what the resolution tags say."""
+    for description in file.shaped_metadata or ():
+        if "voxel_size_um" in description:
+            return float(description["voxel_size_um"])
+    tags = file.pages[0].tags
+    if "XResolution" not in tags:
+        return None
+    numerator, denominator = tags["XResolution"].value
+    if not numerator or not denominator:
+        return None
+    imagej = file.imagej_metadata or {}
+    if imagej.get("unit") in _MICROMETRES:
+        return float(denominator / numerator)
+    unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 0
+    if unit == 2 and numerator / denominator <= 600:  # 72, 96, 300 dpi: what programs write for paper
+        return None
+    return _UM_PER_UNIT[unit] * denominator / numerator if unit in _UM_PER_UNIT else None
+
+
+def _natural(path: Path) -> list[Any]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
