@@ -1,0 +1,35 @@
+"""From projections to a volume while the scan runs: correction, centre of rotation, back-projection.
+
+Importing this package loads neither torch nor numba; calling it does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streamlcn.reconstruction._api import find_centre, make_reconstructor, reconstruct
+from streamlcn.reconstruction._correction import Correction, contrast_sign
+from streamlcn.reconstruction._reference import make_reference
+from streamlcn.reconstruction.settings import ReconstructionSettings
+
+if TYPE_CHECKING:
+    from streamlcn.reconstruction._centre import Centre
+
+__all__ = [
+    "Centre",
+    "Correction",
+    "ReconstructionSettings",
+    "contrast_sign",
+    "find_centre",
+    "make_reconstructor",
+    "make_reference",
+    "reconstruct",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Centre":
+        from streamlcn.reconstruction._centre import Centre
+
+        return Centre
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
