@@ -14,7 +14,7 @@ _STRIPE_UM = 0.6
 
 
 class Illumination:
-    """Relative intensity of the empty beam (row, column): fixed structure, and stripes that drift along rows."""
+    """Relative intensity of the empty beam (row, column): fixed structure, and stripes that drift."""
 
     def __init__(self, beam: Beam, shape: tuple[int, int], pixel_um: float, seed: int) -> None:
         rng = np.random.default_rng([seed, 0xBEA])
@@ -56,7 +56,7 @@ class Illumination:
 
 
 class Detector:
-    """Counts photons: excess noise, unequal and slightly non-linear pixels, read noise, hot pixels, offset, clipping.
+    """Counts photons: excess noise, unequal and slightly non-linear pixels, read noise, hot pixels, offset.
 
     Binning averages: the counts stay at the level of one published pixel and their noise falls.
     """
@@ -73,7 +73,7 @@ class Detector:
         self.hot = rng.random(shape) < camera.hot_share
 
     def expose(self, relative: Floats | None, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
-        """Turn relative intensity (row, column), 1 for the mean of the empty beam, into counts; None is darkness."""
+        """Turn relative intensity (row, column), about 1 in the empty beam, into counts; None is darkness."""
         camera = self._camera
         shape = self._response.shape
         electrons = np.zeros(shape, np.float32)

@@ -1,4 +1,4 @@
-"""What distinguishes one microscope and its sample from another: numbers in data files, no branches in code."""
+"""What distinguishes one microscope and its sample from another: numbers in data files, not code."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Instrument:
 
     @property
     def phase_shift_rad(self) -> float:
-        """Phase the plate adds to the direct light; its sign decides whether bone is bright (negative) or dark."""
+        """Phase the plate adds to the direct light; negative makes bone bright, positive dark."""
         return self.optics.phase_shift_rad
 
     @property
@@ -159,10 +159,10 @@ def load_instrument(name: str) -> Instrument:
 
 
 def randomised(instrument: Instrument, seed: int) -> Instrument:
-    """Draw a neighbour of `instrument`: plate, condenser, flux, density, outline and noise, within what is unknown.
+    """Draw a neighbour of `instrument`: plate, condenser, flux, density, outline and motion.
 
-    Plate and condenser were calibrated by eye, so a network trained on one set would learn a microscope that may not
-    exist. Energy, pixel size, the sign of the phase shift and the plate's shape stay.
+    Plate and condenser were calibrated by eye, so a network trained on one set would learn a microscope that
+    may not exist. Energy, pixel size, the sign of the phase shift and the plate's shape stay.
     """
     rng = np.random.default_rng([seed, 0x5EED])
 

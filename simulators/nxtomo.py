@@ -17,8 +17,8 @@ _PROJECTION, _FLAT, _DARK = 0, 1, 2
 def write_scan(imager: Imager, path: str | Path, *, dark_count: int = 20, flat_count: int = 20) -> Path:
     """Simulate darks, flats, the nominal projections and flats again, and write them.
 
-    `/entry` is an NXtomo; `/truth` holds `labels` (z, y, x) and, as attributes, the porosity, the rotation axis in
-    pixels, the shade-off rule and the seed. Dropped exposures are missing from every array alike.
+    `/entry` is an NXtomo; `/truth` holds `labels` (z, y, x) and, as attributes, the porosity, the rotation
+    axis in pixels, the shade-off rule and the seed. Dropped exposures are missing from every array alike.
     """
     path = Path(path)
     angles = imager.nominal_angles_rad

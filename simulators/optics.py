@@ -1,11 +1,11 @@
-"""Zernike phase contrast: from projected thickness to the intensity on the camera, by partially coherent imaging.
+"""Zernike phase contrast by partially coherent imaging: from projected thickness to intensity on the camera.
 
-Abbe's sum over the condenser's source points is exact; its leading coherent modes (SOCS kernels) are what is used.
+Abbe's sum over the condenser's source points is exact; its leading coherent modes (SOCS kernels) are used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ def source_points(optics: Optics) -> tuple[npt.NDArray[np.float64], ...]:
 
 
 def pupil(kx: torch.Tensor, kz: torch.Tensor, optics: Optics) -> torch.Tensor:
-    """Evaluate the objective's pupil with the phase plate in it: A(k) (1 + m(k) (t exp(i theta) - 1)), complex64."""
+    """Evaluate the pupil with its phase plate, A(k) (1 + m(k) (t exp(i theta) - 1)); complex64."""
     import torch
 
     radius = torch.hypot(kx, kz)
@@ -75,7 +75,7 @@ def _plate_coverage(kx: torch.Tensor, kz: torch.Tensor, optics: Optics) -> torch
 
 
 def abbe_stack(instrument: Instrument, qx: torch.Tensor, qz: torch.Tensor) -> torch.Tensor:
-    """sqrt(w_s) P(k_s + q) exp(-i pi lambda defocus |k_s + q|^2) for every source point; complex64 (point, q)."""
+    """sqrt(w_s) P(k_s + q) exp(-i pi lambda defocus |k_s + q|^2) per source point; complex64 (point, q)."""
     import torch
 
     points = [
@@ -95,8 +95,8 @@ def imaging_kernels(
 ) -> torch.Tensor:
     """Compute the leading coherent modes of the microscope.
 
-    The Gram matrix of the source points, weighted by the spectrum (0.02 + |q|)^-1.5 of a typical object, gives the
-    modes; a flat field images to exactly 1 for any number of them.
+    The Gram matrix of the source points, weighted by the spectrum (0.02 + |q|)^-1.5 of a typical object,
+    gives the modes; a flat field images to exactly 1 for any number of them.
 
     Returns
     -------
@@ -110,15 +110,13 @@ def imaging_kernels(
     magnitude = torch.hypot(qx, qz)
     low = torch.nonzero(magnitude <= _MODE_CUTOFF_PER_UM).ravel()
     gram = torch.zeros((count, count), dtype=torch.complex64, device=device)
-    for part in low.split(_CHUNK):
+    for part in _chunks(low):
         stack = abbe_stack(instrument, qx[part], qz[part]) * (0.02 + magnitude[part]) ** -1.5
         gram += stack @ stack.conj().T
     modes = torch.linalg.eigh(gram.to(torch.complex128))[1][:, -instrument.optics.kernel_count :]
     mix = modes.flip(1).conj().T.to(torch.complex64)
     every = torch.arange(magnitude.numel(), device=device)
-    kernels = torch.cat(
-        [mix @ abbe_stack(instrument, qx[part], qz[part]) for part in every.split(_CHUNK)], dim=1
-    )
+    kernels = torch.cat([mix @ abbe_stack(instrument, qx[part], qz[part]) for part in _chunks(every)], dim=1)
     kernels /= (kernels[:, 0].abs() ** 2).sum().sqrt()
     return kernels.reshape(-1, *shape)
 
@@ -134,7 +132,7 @@ def sample_wave(instrument: Instrument, bone_um: torch.Tensor, polymer_um: torch
 
 
 def image(wave: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
-    """Intensity sum_k |F^-1 {F wave . kernel_k}|^2 of waves (..., row, column); float32, 1 where the field is flat."""
+    """Intensity sum_k |F^-1 {F wave . kernel_k}|^2 of waves (..., row, column), 1 for a flat field."""
     import torch
 
     spectrum = torch.fft.fft2(wave)
@@ -147,8 +145,8 @@ def image(wave: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
 
 def blur_transfer(
     shape: tuple[int, int], pixel_um: float, fwhm_um: float, *, binning: int, device: str = "cpu"
-) -> Any:
-    """Transfer function of Gaussian blur and, where pixels are binned, of their square aperture; float32 for rfft2."""
+) -> torch.Tensor:
+    """Transfer of Gaussian blur and, where pixels are binned, of their aperture; float32 for rfft2."""
     import torch
 
     qz, qx = _frequencies(shape, pixel_um, device)
@@ -167,3 +165,7 @@ def _frequencies(shape: tuple[int, int], pixel_um: float, device: str) -> tuple[
     columns = torch.fft.fftfreq(shape[1], pixel_um, device=device)
     qz, qx = torch.meshgrid(rows, columns, indexing="ij")
     return qz.ravel(), qx.ravel()
+
+
+def _chunks(index: torch.Tensor) -> list[torch.Tensor]:
+    return [index[start : start + _CHUNK] for start in range(0, len(index), _CHUNK)]

@@ -18,8 +18,8 @@ Floats = npt.NDArray[np.float64]
 class Outline:
     """R(phi, z) of one bone, in um about the rotation axis' middle, twisted and tapered along z.
 
-    R = R0 {1 + e cos 2(phi - p2) + 0.05 cos(3 phi - p3) - d exp(-((phi - pg) / w)^2)} (1 + taper z), z in [-1, 1],
-    with p2 and pg turning with z, plus roughness on two scales.
+    R = R0 {1 + e cos 2(phi - p2) + 0.05 cos(3 phi - p3) - d exp(-((phi - pg) / w)^2)} (1 + taper z), with z
+    in [-1, 1] and p2 and pg turning with z, plus roughness on two scales.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A piece of bone with a known lacuna-canalicular network, as material fractions and labels on the scan's own grid."""
+"""A piece of bone with a known lacuna-canalicular network, as material fractions and labels."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Phantom:
     """Relative density of the bone on a coarse grid that spans the volume."""
     labels: npt.NDArray[np.uint8]
     """0 background (air, polymer, vascular canal), 1 bone, 2 LCN."""
+    envelope: npt.NDArray[np.bool_]
+    """Inside the bone's surface, pores and canal included."""
     voxel_um: float
     lacuna_count: int
     canaliculus_count: int
@@ -33,8 +35,8 @@ class Phantom:
     @property
     def porosity(self) -> float:
         """LCN volume over bone plus LCN."""
-        lcn = np.count_nonzero(self.labels == LCN)
-        return lcn / max(lcn + np.count_nonzero(self.labels == BONE), 1)
+        counts = np.bincount(self.labels.ravel(), minlength=4)
+        return float(counts[LCN] / (counts[LCN] + counts[BONE]))
 
     def density_at(self, row: int) -> npt.NDArray[np.float32]:
         """Relative density of one slice, interpolated; float32 (y, x)."""
@@ -53,8 +55,8 @@ def make_phantom(
 ) -> Phantom:
     """Build the bone of one seed.
 
-    The number of lacunae follows from the porosity (three quarters of it), then their size is adjusted until the
-    labelled porosity, canaliculi included, is within 2 % of the one asked for.
+    The number of lacunae follows from the porosity (three quarters of it), then their size is adjusted until
+    the labelled porosity, canaliculi included, is within 2 % of the one asked for.
 
     Raises
     ------
@@ -69,10 +71,11 @@ def make_phantom(
         )
     outline = Outline(sample, field_um=field_um, rows=rows, voxel_um=voxel_um, pore_scale=pore_scale, rng=rng)
     bone, polymer = outline.rasterise(columns)
-    bone_um3 = np.count_nonzero(bone >= 128) * voxel_um**3
+    bone_um3 = int(np.count_nonzero(bone >= 128)) * voxel_um**3
     lacunae = _lacunae(sample, outline, bone_um3, pore_scale, rng)
     tubes = grow_canaliculi(sample, outline, lacunae, pore_scale=pore_scale, rng=rng)
     void = _steered_void(sample, bone, lacunae, tubes, voxel_um)
+    envelope = bone >= 128
     labels = _labels(bone, void)
     if sample.vascular_canal_radius_um > 0:
         _cut_canal(labels, void, sample.vascular_canal_radius_um / voxel_um)
@@ -82,6 +85,7 @@ def make_phantom(
         polymer=polymer,
         density=_density(sample, (rows, columns), voxel_um, rng),
         labels=labels,
+        envelope=envelope,
         voxel_um=voxel_um,
         lacuna_count=len(lacunae),
         canaliculus_count=len(tubes),
@@ -145,7 +149,7 @@ def _stamp_lacuna(void: npt.NDArray[np.uint8], lacuna: Lacuna, scale: float, vox
 
 
 def _stamp_tube(void: npt.NDArray[np.uint8], tube: Tube, voxel_um: float) -> None:
-    """Paint the capsules between successive points; neighbouring capsules meet in spheres of the mean radius."""
+    """Paint the capsules between successive points, which meet in spheres."""
     middle = (void.shape[1] - 1) / 2
     points = tube.points_um / voxel_um
     points = np.stack([points[:, 0], middle - points[:, 1], middle + points[:, 2]], axis=1)

@@ -1,4 +1,4 @@
-"""Lacunae and canaliculi as shapes: ellipsoids lying with the bone, curved tubes between them and to the surface."""
+"""Lacunae and canaliculi as shapes: ellipsoids lying with the bone, curved tubes from them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _STEP_UM = 0.25
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lacuna:
-    """An ellipsoid: centre [z, y, x] in um, semi-axes in um (falling), the rows of `axes` their unit directions."""
+    """An ellipsoid: centre [z, y, x] and falling semi-axes in um; the rows of `axes` are their directions."""
 
     centre_um: Floats
     semi_axes_um: Floats
     axes: Floats
     waves: Floats
-    """Roughness of the wall: four sinusoids, rows of (direction in the lacuna's frame times frequency, phase)."""
+    """Roughness of the wall: four sinusoids, rows of (wave vector in the lacuna's frame, phase)."""
 
     @property
     def volume_um3(self) -> float:
@@ -43,7 +43,7 @@ class Lacuna:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tube:
-    """A canaliculus: points (point, [z, y, x]) in um a quarter of a micrometre apart, and the radius at each."""
+    """A canaliculus: points (point, [z, y, x]) a quarter of a micrometre apart, and the radius at each."""
 
     points_um: Floats
     radius_um: Floats
@@ -59,7 +59,7 @@ def place_lacunae(
     spacing_um: float,
     rng: np.random.Generator,
 ) -> list[Lacuna]:
-    """Scatter lacunae through the bone, no nearer to each other than the spacing, which relaxes when it cannot be met."""
+    """Scatter lacunae through the bone, the spacing apart; it relaxes when it cannot be met."""
     height = len(outline.radius_um) * outline.voxel_um
     reach = float(outline.radius_um.max())
     found: list[Lacuna] = []
@@ -103,17 +103,12 @@ def _lacuna(
 def grow_canaliculi(
     sample: Sample, outline: Outline, lacunae: list[Lacuna], *, pore_scale: float, rng: np.random.Generator
 ) -> list[Tube]:
-    """Join neighbouring lacunae by 3-6 tubes, send 9-17 from each to the surface, end some blind, branch some."""
+    """Join neighbours by 3-6 tubes, send 9-17 per lacuna to the surface, end some blind, branch some."""
     paths: list[Floats] = []
     for one, two in neighbour_pairs(np.array([lacuna.centre_um for lacuna in lacunae])):
         for _ in range(max(1, round(rng.integers(3, 7) * pore_scale))):
-            paths.append(
-                _curve(
-                    _leave(lacunae[one], lacunae[two].centre_um, rng),
-                    _leave(lacunae[two], lacunae[one].centre_um, rng),
-                    rng,
-                )
-            )
+            start = _leave(lacunae[one], lacunae[two].centre_um, rng)
+            paths.append(_curve(start, _leave(lacunae[two], lacunae[one].centre_um, rng), rng))
     for lacuna in lacunae:
         for _ in range(round(rng.integers(9, 18) * pore_scale)):
             end = _surface_point(outline, lacuna, rng)
@@ -133,7 +128,7 @@ def grow_canaliculi(
 
 
 def neighbour_pairs(centres: Floats) -> list[tuple[int, int]]:
-    """Relative-neighbourhood graph: i and j are joined when no k is nearer to both than they are to each other."""
+    """Relative-neighbourhood graph: i and j are joined unless some k is nearer to both."""
     if len(centres) == 0:
         return []
     gap = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
@@ -161,7 +156,7 @@ def _surface_point(outline: Outline, lacuna: Lacuna, rng: np.random.Generator) -
 
 
 def _curve(start: Floats, end: Floats, rng: np.random.Generator) -> Floats:
-    """Cubic Bezier with control points off by N(0, 0.10 length), plus a smooth bridge of 0.16 um, in 0.25 um steps."""
+    """Cubic Bezier, its control points off by N(0, 0.10 length), plus a smooth bridge of 0.16 um rms."""
     length = float(np.linalg.norm(end - start))
     count = max(4, int(np.ceil(1.1 * length / _STEP_UM)))
     t = np.linspace(0, 1, count)[:, None]

@@ -1,7 +1,7 @@
 """Line integrals of a volume, and their filtered back-projection, as sparse matrices over all rows at once.
 
-Geometry: t = x cos(theta) + y sin(theta) + centre, in pixels, x growing with the column, y falling with the row, both
-zero in the middle of the slice. Only pixels of a stated support take part.
+Geometry: t = x cos(theta) + y sin(theta) + centre, in pixels, x growing with the column, y falling with the
+row, both zero in the middle of the slice. Only pixels of a stated support take part.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Projector:
-    """Joseph's projector of the pixels where `support` (y, x) is true, and the adjoint's pixel-driven counterpart."""
+    """Joseph's projector of the pixels where `support` (y, x) is true, and a pixel-driven back-projector."""
 
     def __init__(
         self, support: npt.NDArray[np.bool_], *, columns: int, centre_px: float, device: str = "cpu"
@@ -78,7 +78,7 @@ class Projector:
         return keep.sum(1), pixel.reshape(self._columns, -1)[keep], weights.reshape(self._columns, -1)[keep]
 
     def back_project(self, angles_rad: npt.NDArray[np.float64], filtered: torch.Tensor) -> torch.Tensor:
-        """Add up `filtered` (angle, z, column) along the rays through each pixel of the support; float32 (pixel, z)."""
+        """Add up `filtered` (angle, z, column) over the rays through each pixel; (pixel, z)."""
         import torch
 
         taps, weights = [], []
@@ -96,7 +96,7 @@ class Projector:
 
 
 def ramp_filter(sinogram: torch.Tensor) -> torch.Tensor:
-    """Filter the last axis with the band-limited ramp sampled in space (h0 = 1/4, odd n: -1/(pi n)^2), zero padded."""
+    """Filter the last axis with the band-limited ramp sampled in space: h0 = 1/4, odd n: -1/(pi n)^2."""
     import torch
 
     width = sinogram.shape[-1]

@@ -17,7 +17,7 @@ class Size:
     binning: int
     projection_count: int
     pore_scale: float = 1.0
-    """Lacunae, their depth, their number of canaliculi and the polymer shrink with it where the field is too small."""
+    """Lacunae, their depth and canaliculi, and the polymer shrink with it where the field is small."""
 
     def pixel_um(self, instrument: Instrument) -> float:
         """Pixel and voxel size."""
