@@ -1,0 +1,91 @@
+"""The experimental hutch: where the stages are, whether the shutter is open, and what a camera then sees."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulators.scene import Exposer
+
+SAMPLE_OUT_MM = 1.0
+"""Where plans drive the sample for a flat: far outside any field of view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame, the wall clock when it began, and the angle the stage then had."""
+
+    pixels: npt.NDArray[Any]
+    time_s: float
+    rotation_deg: float
+
+
+class Hutch:
+    """What stands where at this moment: stages write here, cameras look here.
+
+    Parameters
+    ----------
+    exposer
+        What the beam goes through.
+    period_s
+        Least time between the starts of two frames; 0 takes frames as fast as they can be made.
+    """
+
+    def __init__(self, exposer: Exposer, *, period_s: float = 0.0) -> None:
+        self.exposer = exposer
+        self.period_s = period_s
+        self.rotation_deg = 0.0
+        self.sample_x_mm = 0.0
+        self.is_shutter_open = False
+        self.failure: Exception | None = None
+        self._exposures = 0
+        self._next_start_s = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def exposures(self) -> int:
+        """How many frames have been taken since the scan began."""
+        return self._exposures
+
+    def begin_scan(self) -> None:
+        """Count exposures from 0 again."""
+        with self._lock:
+            self._exposures = 0
+            self._next_start_s = 0.0
+            self.failure = None
+
+    def wait_s(self) -> float:
+        """Book the next exposure's slot; returns how long to wait for it."""
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next_start_s)
+            self._next_start_s = start + self.period_s
+            return start - now
+
+    def expose(self) -> Shot:
+        """Take one frame of what is in the beam now; may be called from any thread."""
+        with self._lock:
+            number = self._exposures
+            self._exposures += 1
+            angle = self.rotation_deg
+        began = time.time()
+        try:
+            pixels = self.exposer.expose(
+                angle_rad=float(np.deg2rad(angle)),
+                sample_in=abs(self.sample_x_mm) < SAMPLE_OUT_MM / 2,
+                shutter_open=self.is_shutter_open,
+                exposure=number,
+            )
+        except Exception as error:
+            self.failure = error
+            raise
+        return Shot(pixels, began, angle)
+
+    def read_encoder(self) -> Shot:
+        """Return the angle that the stage has now, in degrees, as a frame of no dimensions."""
+        return Shot(np.asarray(self.rotation_deg, np.float64), time.time(), self.rotation_deg)
