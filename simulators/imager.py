@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,19 +121,17 @@ class Imager:
     def motion_px(self, exposure: int) -> tuple[float, float]:
         """Where drift and vibration have the sample during one exposure, (row, column) in pixels.
 
-        With t the progress of the scan, x follows a (1 - exp(-2 t) + 0.4 sin(2.2 t + p)) and z follows
-        b (t + 0.3 sin(4 t + q)), both about their mean; vibration is independent from frame to frame.
+        With t the progress of the scan, x follows a (1 - exp(-2 t) + 0.4 sin 2.2 t) and z follows
+        b (t + 0.3 sin 4 t), either way and about their mean; vibration is independent from frame to frame.
         """
         motion, time = self.instrument.motion, min(self._progress(exposure), 2.0)
-        phase = np.random.default_rng([self.seed, 0xD1F]).uniform(0, 2 * np.pi, 2)
-        whole = np.linspace(0, 1, 101)
-        x = 1 - np.exp(-2 * time) + 0.4 * np.sin(2.2 * time + phase[0])
-        z = time + 0.3 * np.sin(4 * time + phase[1])
-        x -= (1 - np.exp(-2 * whole) + 0.4 * np.sin(2.2 * whole + phase[0])).mean()
-        z -= (whole + 0.3 * np.sin(4 * whole + phase[1])).mean()
+        way = np.random.default_rng([self.seed, 0xD1F]).choice([-1, 1], 2)
         shake = np.random.default_rng([self.seed, 0x5AE, exposure]).standard_normal(2)
-        x_um = motion.drift_x_um * x + motion.vibration_x_um * shake[0]
-        z_um = motion.drift_z_um * z + motion.vibration_z_um * shake[1]
+        whole = np.linspace(0, 1, 101)
+        x = _drift_x(time) - _drift_x(whole).mean()
+        z = _drift_z(time) - _drift_z(whole).mean()
+        x_um = way[0] * motion.drift_x_um * x + motion.vibration_x_um * shake[0]
+        z_um = way[1] * motion.drift_z_um * z + motion.vibration_z_um * shake[1]
         return float(z_um / self.pixel_um), float(x_um / self.pixel_um)
 
     def is_dropped(self, exposure: int) -> bool:
@@ -142,6 +141,14 @@ class Imager:
 
     def _progress(self, exposure: int) -> float:
         return exposure / (self.projection_count + _REFERENCES)
+
+
+def _drift_x(time: Any) -> Any:
+    return 1 - np.exp(-2 * time) + 0.4 * np.sin(2.2 * time)
+
+
+def _drift_z(time: Any) -> Any:
+    return time + 0.3 * np.sin(4 * time)
 
 
 def _moved(image: npt.NDArray[np.float16], shift_px: tuple[float, float]) -> npt.NDArray[np.float32]:

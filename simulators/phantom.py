@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,8 @@ class Phantom:
     envelope: npt.NDArray[np.bool_]
     """Inside the bone's surface, pores and canal included."""
     voxel_um: float
-    lacuna_count: int
-    canaliculus_count: int
+    lacunae: tuple[Lacuna, ...]
+    canaliculi: tuple[Tube, ...]
 
     @property
     def porosity(self) -> float:
@@ -74,7 +74,8 @@ def make_phantom(
     bone_um3 = int(np.count_nonzero(bone >= 128)) * voxel_um**3
     lacunae = _lacunae(sample, outline, bone_um3, pore_scale, rng)
     tubes = grow_canaliculi(sample, outline, lacunae, pore_scale=pore_scale, rng=rng)
-    void = _steered_void(sample, bone, lacunae, tubes, voxel_um)
+    void, scale = _steered_void(sample, bone, lacunae, tubes, voxel_um)
+    lacunae = [replace(lacuna, semi_axes_um=lacuna.semi_axes_um * scale) for lacuna in lacunae]
     envelope = bone >= 128
     labels = _labels(bone, void)
     if sample.vascular_canal_radius_um > 0:
@@ -87,8 +88,8 @@ def make_phantom(
         labels=labels,
         envelope=envelope,
         voxel_um=voxel_um,
-        lacuna_count=len(lacunae),
-        canaliculus_count=len(tubes),
+        lacunae=tuple(lacunae),
+        canaliculi=tuple(tubes),
     )
 
 
@@ -111,16 +112,17 @@ def _lacunae(
 
 def _steered_void(
     sample: Sample, bone: npt.NDArray[np.uint8], lacunae: list[Lacuna], tubes: list[Tube], voxel_um: float
-) -> npt.NDArray[np.uint8]:
-    """Fraction of void, uint8, with the lacunae's scale found by iteration."""
+) -> tuple[npt.NDArray[np.uint8], float]:
+    """Fraction of void, uint8, and the lacunae's scale that gives the porosity, found by iteration."""
     canaliculi = np.zeros(bone.shape, np.uint8)
     for tube in tubes:
         _stamp_tube(canaliculi, tube, voxel_um)
     inside = bone >= 128
     total = np.count_nonzero(inside)
     share_tubes = np.count_nonzero(inside & (canaliculi >= 128)) / total
-    scale = 1.0
-    for _ in range(4):
+    following = 1.0
+    for _ in range(5):
+        scale = following
         void = canaliculi.copy()
         for lacuna in lacunae:
             _stamp_lacuna(void, lacuna, scale, voxel_um)
@@ -128,8 +130,8 @@ def _steered_void(
         if abs(share - sample.porosity) <= 0.02 * sample.porosity:
             break
         wanted = max(sample.porosity - share_tubes, 0.1 * sample.porosity) / max(share - share_tubes, 1e-6)
-        scale = float(np.clip(scale * wanted ** (1 / 3), 0.6, 1.4))
-    return void
+        following = float(np.clip(scale * wanted ** (1 / 3), 0.6, 1.4))
+    return void, scale
 
 
 def _stamp_lacuna(void: npt.NDArray[np.uint8], lacuna: Lacuna, scale: float, voxel_um: float) -> None:
