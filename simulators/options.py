@@ -25,6 +25,27 @@ def scan_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def check_subject(chosen: argparse.Namespace) -> None:
+    """Refuse options that contradict each other; raises ValueError."""
+    if chosen.from_file and chosen.from_tiled:
+        raise ValueError("--from-file and --from-tiled exclude each other")
+    if bool(chosen.from_tiled) != bool(chosen.run):
+        raise ValueError("--from-tiled URI and --run UID go together")
+    stored = "--from-file" if chosen.from_file else "--from-tiled" if chosen.from_tiled else None
+    for option in ("order", "flats", "darks", "truth_out") if stored else ():
+        if getattr(chosen, option):
+            raise ValueError(
+                f"--{option.replace('_', '-')} has no meaning with {stored}: the scan is as it was"
+            )
+    for option in () if stored else ("pixel_size_um", "energy_kev", "line_integrals"):
+        if getattr(chosen, option):
+            raise ValueError(
+                f"--{option.replace('_', '-')} is for a stored scan: add --from-file or --from-tiled"
+            )
+    if chosen.truth_out and chosen.truth_out.suffix not in (".npz", ".h5", ".hdf5"):
+        raise ValueError(f"--truth-out {chosen.truth_out}: its name must end in .npz or .h5")
+
+
 def _add_wire(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--publish", required=True, metavar="tcp://HOST:PORT", help="the in side of a bluesky 0MQ proxy"
@@ -73,10 +94,10 @@ def _add_plan(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--no-swmr", action="store_true", help="write HDF5 that must be reopened to be read on"
     )
-    group.add_argument("--order", choices=list(ORDERS), default="linear", help="of angles (default: linear)")
+    group.add_argument("--order", choices=list(ORDERS), help="of angles (default: linear)")
     group.add_argument("--projections", type=_count, metavar="N", help="default: the size's, or all stored")
-    group.add_argument("--flats", type=_count, default=REFERENCE_COUNT, metavar="N", help="default: 20")
-    group.add_argument("--darks", type=_count, default=REFERENCE_COUNT, metavar="N", help="default: 20")
+    group.add_argument("--flats", type=_count, metavar="N", help=f"default: {REFERENCE_COUNT}")
+    group.add_argument("--darks", type=_count, metavar="N", help=f"default: {REFERENCE_COUNT}")
     group.add_argument(
         "--period", type=_not_negative, default=0.0, metavar="S", help="least seconds per frame (default: 0)"
     )

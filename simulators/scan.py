@@ -16,7 +16,7 @@ from typing import Any
 from simulators.codecs import CODECS
 from simulators.faults import Fault, SimulatedFault, fault_named
 from simulators.interleave import interleaved
-from simulators.options import scan_parser
+from simulators.options import check_subject, scan_parser
 from simulators.plan_shapes import SHAPES, PlanShape, shape_named
 from simulators.plans import AfterFrame, Plan, Tomography
 from simulators.publisher import DocumentPublisher, NoProxy
@@ -24,7 +24,8 @@ from simulators.rig import Rig, make_rig
 from simulators.run_log import Progress, RunLog, scan_record
 from simulators.scene import Scene
 from simulators.session import Session, Stopped, quiet_stdout
-from simulators.simulated import simulated_scene
+from simulators.simulated import REFERENCE_COUNT, simulated_scene
+from simulators.stored import Overrides, file_scene
 
 
 @dataclass
@@ -64,16 +65,11 @@ def _checked(chosen: argparse.Namespace) -> _Job:
     chosen.assets = chosen.assets or shape.assets[0]
     shape = shape_named(chosen.plan, mode=chosen.mode, assets=chosen.assets)
     fault = fault_named(chosen.fault)
-    if fault.has_second_run and (chosen.mode != "step" or shape.is_stacked or chosen.scans > 1):
-        raise ValueError("the fault interleaved needs --mode step, a plan of single events, and one scan")
-    if chosen.from_tiled and not chosen.run:
-        raise ValueError("--from-tiled needs --run UID")
-    if chosen.from_file and chosen.from_tiled:
-        raise ValueError("--from-file and --from-tiled exclude each other")
-    if chosen.truth_out and (chosen.from_file or chosen.from_tiled):
-        raise ValueError("--truth-out: nothing is known to be true of a stored scan")
-    if chosen.truth_out and chosen.truth_out.suffix not in (".npz", ".h5", ".hdf5"):
-        raise ValueError(f"--truth-out {chosen.truth_out}: its name must end in .npz or .h5")
+    if fault.has_second_run and (chosen.mode != "step" or shape.is_stacked):
+        raise ValueError("the fault interleaved needs --mode step and a plan of single events")
+    if chosen.fault and chosen.scans > 1:
+        raise ValueError(f"--fault {chosen.fault} is for one scan: leave --scans out")
+    check_subject(chosen)
     data_dir = chosen.data_dir or Path(tempfile.mkdtemp(prefix="simulated-scan-"))
     data_dir.mkdir(parents=True, exist_ok=True)
     return _Job(chosen, shape, fault, data_dir.absolute())
@@ -128,25 +124,27 @@ def _prepared_scene(job: _Job, number: int) -> Scene:
 
 
 def _scene(chosen: argparse.Namespace, number: int) -> Scene:
+    said = Overrides(
+        pixel_size_um=chosen.pixel_size_um,
+        energy_kev=chosen.energy_kev,
+        is_line_integral=chosen.line_integrals,
+        projection_count=chosen.projections,
+    )
     if chosen.from_file:
-        from simulators.stored import file_scene
-
-        return file_scene(
-            chosen.from_file, pixel_size_um=chosen.pixel_size_um, energy_kev=chosen.energy_kev,
-            is_line_integral=chosen.line_integrals, projection_count=chosen.projections,
-        )  # fmt: skip
+        return file_scene(chosen.from_file, said)
     if chosen.from_tiled:
         from simulators.from_tiled import tiled_scene
 
-        return tiled_scene(
-            chosen.from_tiled, chosen.run, api_key=os.environ.get(chosen.tiled_key),
-            pixel_size_um=chosen.pixel_size_um, energy_kev=chosen.energy_kev,
-            is_line_integral=chosen.line_integrals, projection_count=chosen.projections,
-        )  # fmt: skip
+        return tiled_scene(chosen.from_tiled, chosen.run, said, api_key=os.environ.get(chosen.tiled_key))
     return simulated_scene(
-        chosen.instrument, chosen.size, chosen.seed + number, order=chosen.order,
-        projection_count=chosen.projections, dark_count=chosen.darks, flat_count=chosen.flats,
-    )  # fmt: skip
+        chosen.instrument,
+        chosen.size,
+        chosen.seed + number,
+        order=chosen.order or "linear",
+        projection_count=chosen.projections,
+        dark_count=chosen.darks or REFERENCE_COUNT,
+        flat_count=chosen.flats or REFERENCE_COUNT,
+    )
 
 
 def _scan_once(job: _Job, session: Session, publisher: DocumentPublisher, scene: Scene, number: int) -> None:
