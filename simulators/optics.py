@@ -59,19 +59,17 @@ def _plate_coverage(kx: torch.Tensor, kz: torch.Tensor, optics: Optics) -> torch
     """Share of the plate at a point of the pupil: 1 on a dot or ring, 0 beside it, a soft edge between."""
     import torch
 
+    radii = torch.tensor(optics.ring_radii_per_um, device=kx.device)
     radius = torch.hypot(kx, kz)
-    angle = torch.atan2(kz, kx) * (optics.beamlet_count / (2 * np.pi))
-    nearest = torch.full_like(radius, torch.inf)
-    for ring, ring_radius in enumerate(optics.ring_radii_per_um):
-        if optics.plate_shape == "rings":
-            distance = (radius - ring_radius).abs()
-        else:
-            off = angle - 0.5 * (ring % 2)
-            off = (off - off.round()) * (2 * np.pi / optics.beamlet_count)
-            chord2 = 4 * radius * ring_radius * (off / 2).sin() ** 2
-            distance = torch.sqrt((radius - ring_radius) ** 2 + chord2)
-        nearest = torch.minimum(nearest, distance)
-    return ((optics.plate_width_per_um / 2 - nearest) / _PLATE_EDGE + 0.5).clamp(0, 1)
+    nearest = torch.bucketize(radius, (radii[1:] + radii[:-1]) / 2)
+    ring_radius = radii[nearest]
+    distance = (radius - ring_radius).abs()
+    if optics.plate_shape == "dots":
+        step = 2 * np.pi / optics.beamlet_count
+        off = torch.atan2(kz, kx) / step - 0.5 * (nearest % 2)
+        half_chord = torch.sin((off - off.round()) * (step / 2))
+        distance = torch.sqrt(distance**2 + 4 * radius * ring_radius * half_chord**2)
+    return ((optics.plate_width_per_um / 2 - distance) / _PLATE_EDGE + 0.5).clamp(0, 1)
 
 
 def abbe_stack(instrument: Instrument, qx: torch.Tensor, qz: torch.Tensor) -> torch.Tensor:

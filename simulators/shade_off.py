@@ -65,7 +65,9 @@ def label_shade_off(
         block_mean(_float(mask), (binning, binning, binning))
         for mask in (phantom.envelope, phantom.labels == LCN)
     )
-    dark, bone_grey, lcn_grey = _dark_rim(solid, lcn, grey, voxel_um, threshold)
+    box = _box_around(solid > 0)
+    dark = np.zeros(solid.shape, bool)
+    dark[box], bone_grey, lcn_grey = _dark_rim(solid[box], lcn[box], grey[box], voxel_um, threshold)
     shade = _spread(_tidy(dark, voxel_um), binning, phantom.labels.shape) & (phantom.labels == BONE)
     labels = phantom.labels.copy()
     labels[shade] = SHADE_OFF
@@ -95,6 +97,15 @@ def _dark_rim(
     lcn_grey = float(np.median(grey[hollow if hollow.any() else lcn >= 0.5]))
     contrast = (smooth - lcn_grey) / (bone_grey - lcn_grey)
     return bone & (depth_um <= _BAND_UM) & (weight > 0.05) & (contrast < 1 - threshold), bone_grey, lcn_grey
+
+
+def _box_around(mask: Bools) -> tuple[slice, ...]:
+    """The part of the slices that holds the mask, and one voxel more on each side."""
+    box = [slice(None)]
+    for axis in (1, 2):
+        used = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        box.append(slice(max(used[0] - 1, 0), used[-1] + 2))
+    return tuple(box)
 
 
 def _tidy(dark: Bools, voxel_um: float) -> Bools:
