@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,10 @@ SAMPLE_OUT_MM = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One frame, the wall clock when it began, and the angle the stage then had."""
+    """One frame, the wall clock when it began, and the angle the stage then had.
+
+    A frame begins when the stage arrives: one trigger stamps both.
+    """
 
     pixels: npt.NDArray[Any]
     time_s: float
@@ -34,17 +38,24 @@ class Hutch:
         What the beam goes through.
     period_s
         Least time between the starts of two frames; 0 takes frames as fast as they can be made.
+    clock
+        Seconds that never go back, by which frames are spaced.
     """
 
-    def __init__(self, exposer: Exposer, *, period_s: float = 0.0) -> None:
+    def __init__(
+        self, exposer: Exposer, *, period_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.exposer = exposer
         self.period_s = period_s
+        self._clock = clock
         self.rotation_deg = 0.0
+        self.turned_at_s = 0.0
         self.sample_x_mm = 0.0
         self.is_shutter_open = False
         self.failure: Exception | None = None
         self._exposures = 0
         self._next_start_s = 0.0
+        self._last_began_s = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -62,7 +73,7 @@ class Hutch:
     def wait_s(self) -> float:
         """Book the next exposure's slot; returns how long to wait for it."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             start = max(now, self._next_start_s)
             self._next_start_s = start + self.period_s
             return start - now
@@ -73,7 +84,10 @@ class Hutch:
             number = self._exposures
             self._exposures += 1
             angle = self.rotation_deg
-        began = time.time()
+            began = max(self.turned_at_s, self._last_began_s)
+            if began == self._last_began_s:
+                began = time.time()
+            self._last_began_s = began
         try:
             pixels = self.exposer.expose(
                 angle_rad=float(np.deg2rad(angle)),

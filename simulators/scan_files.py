@@ -25,7 +25,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class StoredScan:
-    """A scan taken earlier: ``frames`` says where the frames of each role are, in the order they were taken."""
+    """A scan taken earlier: ``frames`` says where each role's frames are, in the order they were taken."""
 
     name: str
     segments: tuple[Segment, ...]

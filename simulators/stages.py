@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +70,7 @@ def rotation_stage(hutch: Hutch, *, name: str = "rotation") -> Stage:
 
     def turn(angle_deg: float) -> None:
         hutch.rotation_deg = angle_deg
+        hutch.turned_at_s = time.time()
 
     return Stage(turn, units="deg", name=name)
 

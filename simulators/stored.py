@@ -22,8 +22,8 @@ ReadFrame: TypeAlias = Callable[[Role, int], npt.NDArray[Any]]
 class StoredFrames:
     """An exposer whose frames were taken long ago; their pixels come out unchanged.
 
-    Darks and flats come in the order they were taken. A projection is found by its angle; where several have the
-    same angle, they come in their order too.
+    Darks and flats come in the order they were taken. A projection is found by its angle; where several have
+    the same angle, they come in their order too.
 
     Parameters
     ----------
@@ -75,9 +75,7 @@ class StoredFrames:
     def _next(self, role: Role) -> int:
         number = self._played[role]
         if number >= self._counts.get(role, 0):
-            raise ValueError(
-                f"the stored scan has {self._counts.get(role, 0)} {role}s, and one more was taken"
-            )
+            raise ValueError(f"the stored scan has {number} {role}s, and one more was asked for")
         self._played[role] = number + 1
         return number
 
@@ -90,7 +88,7 @@ class StoredFrames:
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """What a person says of a stored scan: what it does not say itself, and how much of it to play."""
+    """What a person says of a stored scan: what it does not say itself, and how much to play of it."""
 
     pixel_size_um: float | None = None
     energy_kev: float | None = None
@@ -104,8 +102,8 @@ def stored_scene(scan: StoredScan, read: ReadFrame, said: Overrides) -> Scene:
     Raises
     ------
     ValueError
-        It has no flats and darks and nobody said that its frames are line integrals, or the reverse, or it has
-        fewer projections than are asked for.
+        It has no flats and darks and nobody said that its frames are line integrals, or the reverse; or it
+        has fewer projections than are asked for.
     """
     _check_references(scan, said)
     facts = dict(scan.facts)
@@ -150,11 +148,11 @@ def _check_references(scan: StoredScan, said: Overrides) -> None:
     references = scan.counts.get("flat", 0) + scan.counts.get("dark", 0)
     if said.is_line_integral and references:
         raise ValueError(
-            f"{scan.name} has {references} flats and darks, so its frames are counts: leave --line-integrals out"
+            f"{scan.name} has {references} flats and darks: its frames are counts, leave --line-integrals out"
         )
     if not said.is_line_integral and not references:
         raise ValueError(
-            f"{scan.name} has neither flats nor darks: if its frames are -log(transmission), add --line-integrals"
+            f"{scan.name} has no flats and no darks: if it holds -log(transmission), add --line-integrals"
         )
 
 
