@@ -1,0 +1,5 @@
+"""Where results go."""
+
+from streamlcn.store.settings import StoreSettings
+
+__all__ = ["StoreSettings"]
