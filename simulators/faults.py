@@ -77,6 +77,12 @@ def _cropped(scene: Scene) -> Scene:
     return replace(scene, exposer=crop)
 
 
+def _with_at_least(count: int, scene: Scene) -> Scene:
+    if count > scene.count("projection"):
+        raise ValueError(f"cannot drop {count} of {scene.count('projection')} projections")
+    return scene
+
+
 def _uncropped_shape(scene: Scene) -> Metadata:
     rows, columns = scene.exposer.shape
     return {"detector_shape": [rows + _CROP[0], columns + _CROP[1]]}
@@ -134,7 +140,11 @@ def fault_named(name: str | None) -> Fault:
         return Fault()
     kind, _, number = name.partition(":")
     if kind == "drop" and number.isdecimal() and int(number):
-        return Fault(wire=lambda wire, scene: Drop(wire, int(number), scene.count("projection")))
+        count = int(number)
+        return Fault(
+            scene=lambda scene: _with_at_least(count, scene),
+            wire=lambda wire, scene: Drop(wire, count, scene.count("projection")),
+        )
     if name not in _FAULTS:
         raise ValueError(f"no fault named {name!r}: choose one of {', '.join(FAULT_NAMES)} (N from 1)")
     return _FAULTS[name]

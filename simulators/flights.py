@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
 import numpy as np
 from bluesky.utils import Msg, short_uid
 from ophyd_async.core import DetectorTrigger, TriggerInfo
@@ -41,14 +42,23 @@ def fly(
 def _fly_streams(
     rig: Rig, stream: str, segment: Segment, detectors: Sequence[StreamDetector], after: AfterCollect
 ) -> Plan:
-    recorders = detectors[1:]
     box = PulseBox(rig.hutch, rig.rotation, detectors)
-    for recorder in recorders:
-        yield from bps.stage(recorder, wait=True)
+    # the camera is staged already; what is staged here ends with the flight, however that ends
+    yield from bpp.stage_wrapper(_flight(rig, box, stream, segment, detectors, after), [box, *detectors[1:]])
+
+
+def _flight(
+    rig: Rig,
+    box: PulseBox,
+    stream: str,
+    segment: Segment,
+    detectors: Sequence[StreamDetector],
+    after: AfterCollect,
+) -> Plan:
     info = TriggerInfo(
         number_of_events=len(segment),
         trigger=DetectorTrigger.EXTERNAL_EDGE,
-        exposure_timeout=30.0 + 3 * rig.hutch.period_s,
+        exposure_timeout=rig.patience_s,
     )
     for detector in detectors:
         yield from bps.prepare(detector, info, wait=True)
@@ -64,8 +74,6 @@ def _fly_streams(
         done = yield from bps.wait(group=group, timeout=_COLLECT_EVERY_S, error_on_timeout=False)
         yield from bps.collect(*detectors, name=stream, return_payload=False)
         yield from after(detectors[0].frames_taken - before)
-    for recorder in recorders:
-        yield from bps.unstage(recorder, wait=True)
 
 
 def _fly_classic(rig: Rig, camera: ClassicCamera, stream: str, segment: Segment, after: AfterCollect) -> Plan:

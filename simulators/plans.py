@@ -14,7 +14,7 @@ import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
 from bluesky.utils import Msg
-from ophyd_async.core import InOut
+from ophyd_async.core import InOut, TriggerInfo
 from ophyd_async.plan_stubs import ensure_connected
 
 from simulators.flights import fly
@@ -23,6 +23,7 @@ from simulators.plan_shapes import Metadata, PlanShape
 from simulators.rig import Rig
 from simulators.scene import Role, Scene, Segment, grouped
 from simulators.stacks import take_stack
+from simulators.stream_camera import StreamDetector
 
 Plan: TypeAlias = Generator[Msg, Any, Any]
 AfterFrame: TypeAlias = Callable[[int, int], Plan]
@@ -132,6 +133,10 @@ class Tomography:
             yield from self._step(stream, segment, is_scan=is_scan)
 
     def _step(self, stream: str, segment: Segment, *, is_scan: bool) -> Plan:
+        if isinstance(self.rig.camera, StreamDetector):
+            yield from bps.prepare(
+                self.rig.camera, TriggerInfo(exposure_timeout=self.rig.patience_s), wait=True
+            )
         for taken, angle_deg in enumerate(np.rad2deg(segment.angles_rad).tolist(), start=1):
             if is_scan:
                 yield from bps.mv(self.rig.rotation, angle_deg)

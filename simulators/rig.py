@@ -17,6 +17,8 @@ from simulators.scene import Scene
 from simulators.stages import Shutter, Stage, rotation_stage, sample_stage
 from simulators.stream_camera import StreamDetector, angle_recorder, stream_camera
 
+_PATIENCE_S = 30.0
+
 
 class FrameTimes(StandardReadable):
     """When each frame of a stack was taken, seconds since the epoch; read under the device's own name."""
@@ -77,6 +79,11 @@ class Rig:
     def is_classic(self) -> bool:
         """Whether the camera is of the classic kind."""
         return isinstance(self.camera, ClassicCamera)
+
+    @property
+    def patience_s(self) -> float:
+        """How long one frame may take before the camera counts as stuck."""
+        return _PATIENCE_S + 3 * self.hutch.period_s
 
     def place_rotation(self, angle_deg: float) -> None:
         """Turn the stage at once, from whichever thread moves it before a frame."""

@@ -56,21 +56,20 @@ class Session:
         Stopped
             A signal came.
         """
+        self._raise_if_stopped()
         self._is_in_engine = True
         try:
             result = self.engine(self._watched(plan))
         except RunEngineInterrupted:
-            if self._stop_signal is not None:
-                raise Stopped(self._stop_signal) from None
-            return ()
+            result = ()
         finally:
             self._is_in_engine = False
-        if self._stop_signal is not None:
-            raise Stopped(self._stop_signal)
+        self._raise_if_stopped()
         return result if isinstance(result, tuple) else result.run_start_uids
 
     def close(self) -> None:
-        """End the RunEngine's thread."""
+        """End the RunEngine's thread, and whatever an aborted scan left in its loop."""
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self.loop).result(timeout=10)
         thread = self.engine._th  # noqa: SLF001  it has no public name, and nothing else ends it
         self.loop.call_soon_threadsafe(self.loop.stop)
         thread.join(timeout=10)
@@ -92,6 +91,11 @@ class Session:
             for number, handler in old.items():
                 signal.signal(number, handler)
 
+    def _raise_if_stopped(self) -> None:
+        """Raise what the signal's handler raised where nobody could hear it, in a finaliser for instance."""
+        if self._stop_signal is not None:
+            raise Stopped(self._stop_signal)
+
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
@@ -112,6 +116,13 @@ class Session:
             plan.close()
             raise RequestAbort
         return (yield from plan)
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -12,6 +11,9 @@ import numpy as np
 from simulators.angles import ORDERS
 from simulators.instruments import load_instrument
 from simulators.scene import Scene, plain_segments
+
+if TYPE_CHECKING:
+    from simulators.imager import Imager
 
 REFERENCE_COUNT = 20
 
@@ -55,12 +57,7 @@ def simulated_scene(
     )
 
 
-def without(scene: Scene, role: str) -> Scene:
-    """Return the scene without any frames of ``role``."""
-    return replace(scene, segments=tuple(part for part in scene.segments if part.role != role))
-
-
-def write_truth(imager: Any, path: str | Path) -> None:
+def write_truth(imager: Imager, path: str | Path) -> None:
     """Write the sample's labels (z, y, x) uint8 and its numbers, as ``.npz`` or HDF5 by the path's suffix.
 
     Raises
@@ -72,8 +69,8 @@ def write_truth(imager: Any, path: str | Path) -> None:
     numbers = {
         "voxel_um": imager.pixel_um,
         "porosity": imager.phantom.porosity,
-        "lacuna_count": imager.phantom.lacuna_count,
-        "canaliculus_count": imager.phantom.canaliculus_count,
+        "lacuna_count": len(imager.phantom.lacunae),
+        "canaliculus_count": len(imager.phantom.canaliculi),
         "rotation_axis_px": imager.rotation_axis_px,
         "seed": imager.seed,
     }

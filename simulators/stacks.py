@@ -37,8 +37,7 @@ def take_stack(rig: Rig, stream: str, segment: Segment, *, monitored: bool) -> G
 
 def _event(rig: Rig, stream: str, count: int) -> Generator[Msg, Any, None]:
     if not isinstance(rig.camera, ClassicCamera):
-        patience = 30.0 + 3 * rig.hutch.period_s
-        info = TriggerInfo(collections_per_event=count, exposure_timeout=patience)
+        info = TriggerInfo(collections_per_event=count, exposure_timeout=rig.patience_s)
         yield from bps.prepare(rig.camera, info, wait=True)
     rig.camera.taken_at_s()
     yield from bps.trigger(rig.camera, wait=True)

@@ -80,8 +80,6 @@ class Drop(_Faulty):
 
     def __init__(self, wire: Wire, count: int, total: int) -> None:
         super().__init__(wire)
-        if count > total:
-            raise ValueError(f"cannot drop {count} of {total} projections")
         self._lost = {int((number + 0.5) * total / count) + 1 for number in range(count)}
         self._projections: set[str] = set()
 

@@ -31,7 +31,7 @@ class Addresses:
 
 
 class Listener:
-    """A subscriber that misses nothing: its buffer has no end, and it hears the proxy before a test begins."""
+    """A subscriber that misses nothing: its buffer has no end, and it hears the proxy before a test."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._context = zmq.Context()
