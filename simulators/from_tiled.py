@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def tiled_scene(uri: str, uid: str, said: Overrides, *, api_key: str | None = No
     ValueError
         The server cannot be reached, has no such run, or the run cannot be played.
     """
+    os.environ.setdefault("TILED_RETRY_ATTEMPTS", "3")  # read at import; by default a dead server takes 25 s
     from tiled.client import from_uri
 
     try:

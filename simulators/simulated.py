@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -66,7 +66,7 @@ def write_truth(imager: Imager, path: str | Path) -> None:
         The suffix is neither .npz nor .h5.
     """
     path = Path(path)
-    numbers = {
+    numbers: dict[str, Any] = {
         "voxel_um": imager.pixel_um,
         "porosity": imager.phantom.porosity,
         "lacuna_count": len(imager.phantom.lacunae),

@@ -14,6 +14,7 @@ import pytest
 from listening import Addresses, Listener
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("TILED_RETRY_ATTEMPTS", "1")  # read when tiled is imported
 
 _PROXY = """
 from bluesky.callbacks.zmq import Proxy

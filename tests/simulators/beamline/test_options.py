@@ -48,8 +48,7 @@ def test_contradictions(options, remedy, capsys):
         (("--from-tiled", "http://127.0.0.1:1", "--run", "x"), "cannot read the tiled catalogue"),
     ],
 )
-def test_what_only_turns_out_later(options, remedy, capsys, proxy, monkeypatch):
-    monkeypatch.setenv("TILED_RETRY_ATTEMPTS", "1")
+def test_what_only_turns_out_later(options, remedy, capsys, proxy):
     assert main(["--publish", proxy.inward, *options]) == 2
     printed = capsys.readouterr()
     assert remedy in printed.err
@@ -71,7 +70,7 @@ def test_the_command_is_found_by_its_name(capsys):
     assert "--from-tiled" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+@pytest.mark.parametrize("suffix", [".npz", pytest.param(".h5", marks=pytest.mark.slow)])
 def test_truth_is_written_beside_the_scan(scan, tmp_path, suffix):
     path = tmp_path / f"truth{suffix}"
     told = scan("--size", "tiny", "--projections", "4", "--truth-out", str(path))
