@@ -25,5 +25,6 @@ def as_pixels(values: npt.NDArray[Any], where: str) -> Pixels:
         raise UnreadableFrame(f"{where} has shape {values.shape}; a frame is (row, column)")
     if values.dtype.kind not in "uif":
         raise UnreadableFrame(f"{where} holds {values.dtype}; pixels are real numbers")
-    wanted = np.uint16 if values.dtype.kind == "u" and values.dtype.itemsize <= 2 else np.float32
-    return np.ascontiguousarray(values, wanted)
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+        return np.ascontiguousarray(values, np.uint16)
+    return np.ascontiguousarray(values, np.float32)

@@ -1,0 +1,154 @@
+"""Tiled's HTTP interface, as far as writing results needs it.
+
+The tiled client is not used for writing: it sends a wrong request again for 24 s, a request to a dead server
+for 25 s, and asks before most things it does. Here each call is one request, sent again only where that can
+help, and for a time that the settings state.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import httpx
+import orjson
+
+from streamlcn.errors import StoreFailed
+
+__all__ = ["Node", "TiledWire"]
+
+Node = tuple[str, ...]
+"""Keys from the server's root down."""
+
+_PAUSES_S = (0.1, 0.4, 1.0)  # before the second, third and fourth try
+_CONNECT_S = 3.0
+_MERGE = "application/merge-patch+json"
+
+
+class TiledWire:
+    """One server, spoken to over a few kept-alive connections. May be used from several threads."""
+
+    def __init__(
+        self, uri: str, api_key: str | None, *, timeout_s: float, sleep: Callable[[float], None]
+    ) -> None:
+        self.uri = uri.rstrip("/")
+        self._sleep = sleep
+        self._headers = {"Accept": "application/json"}
+        if api_key:
+            self._headers["Authorization"] = f"Apikey {api_key}"
+        self._timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
+        self._lock = threading.Lock()
+        self._open_client: httpx.Client | None = None
+
+    def close(self) -> None:
+        """Close the connections; a later request opens new ones."""
+        with self._lock:
+            client, self._open_client = self._open_client, None
+        if client is not None:
+            client.close()
+
+    def address(self, node: Node) -> str:
+        """Return what `tiled.client.from_uri` takes to open ``node``."""
+        return f"{self.uri}/api/v1/metadata/{'/'.join(node)}"
+
+    def create(self, node: Node, body: Mapping[str, Any]) -> bool:
+        """Create ``node``; False when it is there already. Raises `LookupError` where its parent is not."""
+        content = orjson.dumps({**body, "id": node[-1]})
+        answer = self._send("POST", self.address(node[:-1]), content, accept=(404, 409))
+        if answer.status_code == 404:
+            raise LookupError("/".join(node[:-1]))
+        return answer.status_code != 409
+
+    def describe(self, node: Node) -> dict[str, Any] | None:
+        """Return the attributes of ``node`` (metadata, structure, specs); None where there is none."""
+        answer = self._send("GET", self.address(node), None, accept=(404,))
+        if answer.status_code == 404:
+            return None
+        attributes: dict[str, Any] = orjson.loads(answer.content)["data"]["attributes"]
+        return attributes
+
+    def delete(self, node: Node) -> None:
+        """Delete ``node`` and all below it, data included."""
+        parameters = {"recursive": "true", "external_only": "false"}
+        self._send("DELETE", self.address(node), None, parameters, accept=(404,))
+
+    def merge_metadata(self, node: Node, metadata: Mapping[str, Any]) -> None:
+        """Merge ``metadata`` into that of ``node``, deeply; None removes a key."""
+        body = orjson.dumps({"content-type": _MERGE, "metadata": dict(metadata), "specs": None})
+        self._send("PATCH", self.address(node), body, {"drop_revision": "true"})
+
+    def replace_metadata(self, node: Node, metadata: Mapping[str, Any]) -> None:
+        """Give ``node`` this metadata in place of what it has."""
+        body = orjson.dumps({"metadata": dict(metadata), "specs": None})
+        self._send("PUT", self.address(node), body, {"drop_revision": "true"})
+
+    def put_block(self, node: Node, block: Sequence[int], content: bytes | memoryview) -> None:
+        """Write one chunk of an array, whole."""
+        where = f"{self.uri}/api/v1/array/block/{'/'.join(node)}"
+        parameters = {"block": ",".join(map(str, block))}
+        self._send("PUT", where, bytes(content), parameters, media="application/octet-stream")
+
+    def patch_array(
+        self, node: Node, offset: Sequence[int], shape: Sequence[int], content: bytes | memoryview
+    ) -> None:
+        """Write a part of an array that need not be a chunk."""
+        where = f"{self.uri}/api/v1/array/full/{'/'.join(node)}"
+        parameters = {"offset": ",".join(map(str, offset)), "shape": ",".join(map(str, shape))}
+        self._send("PATCH", where, bytes(content), parameters, media="application/octet-stream")
+
+    def put_table(self, node: Node, content: bytes) -> None:
+        """Write a table, an Arrow file, whole."""
+        where = f"{self.uri}/api/v1/table/full/{'/'.join(node)}"
+        self._send("PUT", where, content, media="application/vnd.apache.arrow.file")
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        media: str = "application/json",
+        accept: tuple[int, ...] = (),
+    ) -> httpx.Response:
+        """Send until there is an answer that further tries would not change."""
+        problem = ""
+        cause: Exception | None = None
+        for pause in (*_PAUSES_S, None):
+            try:
+                answer = self._client().request(
+                    method, url, params=parameters, content=content, headers={"Content-Type": media}
+                )
+            except httpx.ConnectError as error:
+                problem, cause = f"no connection ({error})", error
+            except httpx.TransportError as error:
+                problem, cause = f"{type(error).__name__} {error}".strip(), error
+            else:
+                if answer.is_success or answer.status_code in accept:
+                    return answer
+                problem = f"{answer.status_code} {_detail(answer)}"
+                if answer.status_code < 500 and answer.status_code != 429:
+                    break
+            if pause is not None:
+                self._sleep(pause)
+        raise StoreFailed(
+            f"tiled at {self.uri}: {method} {url.removeprefix(self.uri)} failed: {problem}; "
+            "see the server's log, and `streamlcn check` for address and key"
+        ) from cause
+
+    def _client(self) -> httpx.Client:
+        with self._lock:
+            if self._open_client is None:
+                self._open_client = httpx.Client(
+                    headers=self._headers, timeout=self._timeout, trust_env=False
+                )
+            return self._open_client
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        detail = orjson.loads(answer.content).get("detail")
+    except (orjson.JSONDecodeError, AttributeError):
+        detail = answer.text
+    return str(detail)[:300]
