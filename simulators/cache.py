@@ -12,8 +12,11 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 """Part of every hash; raised when the physics changes."""
+
+LIMIT_BYTES = 8 * 2**30
+"""What the folder may hold; beyond it the arrays that were unused longest go."""
 
 
 def cache_folder() -> Path:
@@ -35,13 +38,39 @@ def cached(kind: str, key: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDA
     A reader never sees half a file: it is written under another name first.
     """
     path = cache_folder() / f"{kind}-{key}.npy"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{uuid4().hex}.part")
-        try:
-            with part.open("wb") as file:
-                np.save(file, make())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    try:
+        os.utime(path)
+        return np.load(path, mmap_mode="r")
+    except FileNotFoundError:
+        _store(path, make())
+        _prune(path)
     return np.load(path, mmap_mode="r")
+
+
+def _store(path: Path, array: npt.NDArray[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{uuid4().hex}.part")
+    try:
+        with part.open("wb") as file:
+            np.save(file, array)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _prune(newest: Path) -> None:
+    """Delete what was unused longest until the folder is within its limit; open maps stay readable."""
+    files = []
+    for path in newest.parent.glob("*.npy"):
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # another process pruned it
+            continue
+        files.append((status.st_mtime_ns, status.st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files):
+        if total <= LIMIT_BYTES:
+            break
+        if path != newest:
+            path.unlink(missing_ok=True)
+            total -= size

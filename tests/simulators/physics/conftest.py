@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from seeing import FIELD
 
 from simulators.imager import Imager
@@ -15,7 +16,16 @@ def cache_folder(tmp_path_factory):
         yield folder
 
 
-@pytest.fixture(scope="session", params=["anatomix", "p05"])
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Small arrays gain nothing from threads, and lose much where processors are shared."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=["anatomix", "p05"])
 def name(request):
     return request.param
 

@@ -119,6 +119,35 @@ def test_the_cache_is_keyed_by_the_physics_and_not_by_the_camera(cache_folder):
     assert not list(cache_folder.glob("*.part"))
 
 
+def test_denser_bone_delays_the_wave_more(tiny):
+    sample = replace(tiny.instrument.sample, density_sigma=0.0, polymer_um=0.0)
+    paths = []
+    for scale in (1.0, 0.9):
+        light = replace(tiny.instrument, sample=replace(sample, density_scale=scale))
+        microscope = Imager(light, "tiny", 1).microscope
+        paths.append(microscope._path_um(np.array([0.7]), *microscope._materials[0]).numpy())
+    assert paths[0].max() > 8
+    assert paths[1] == pytest.approx(0.9 * paths[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("shift_rad", [np.pi / 2, -np.pi / 2])
+def test_bone_reconstructs_bright_whatever_the_sign_of_the_plate(tiny, shift_rad):
+    one = replace(tiny.instrument, optics=replace(tiny.instrument.optics, phase_shift_rad=shift_rad))
+    imager = Imager(one, "tiny", 1)
+    grey = imager.microscope.reconstruction(imager.nominal_angles_rad)
+    bone, lcn = (np.median(grey[imager.phantom.labels == label]) for label in (1, 2))
+    assert bone - lcn > 0.02
+
+
+def test_a_binned_reconstruction_lies_on_the_same_bone(tiny):
+    angles = tiny.nominal_angles_rad
+    fine, coarse = (tiny.microscope.reconstruction(angles, binning=binning) for binning in (1, 2))
+    assert coarse.shape == (24, 32, 32)
+    mean = fine.reshape(24, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5))
+    whole = tiny.phantom.envelope.reshape(24, 2, 32, 2, 32, 2).all(axis=(1, 3, 5))
+    assert np.corrcoef(2 * mean[whole], coarse[whole])[0, 1] > 0.97
+
+
 def test_dropped_frames_follow_the_camera(tiny):
     assert not any(tiny.is_dropped(n) for n in range(500))
     camera = replace(tiny.instrument.camera, dropped_share=0.1)

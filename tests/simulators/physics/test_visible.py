@@ -97,7 +97,7 @@ def test_shade_off_is_deepest_where_the_outline_is_concave():
     one = replace(one, sample=replace(one.sample, polymer_um=0.0))
     darkest = []
     for seed in (1, 3):
-        imager = Imager(one, replace(FIELD, projection_count=160), seed)
+        imager = Imager(one, replace(FIELD, projection_count=120), seed)
         imager.prepare(imager.nominal_angles_rad)
         view = View(imager)
         band = view.bone & (view.depth > 0.8) & (view.depth < 5)
@@ -169,10 +169,10 @@ def test_edges_in_the_reconstruction_resolve_150_nm():
     """Half a period that a wall's edge spread passes with 10 % contrast, at the paper's pixel."""
     one = load_instrument("p05")
     sample = replace(one.sample, canaliculus_radius_limits_um=(0.1, 0.1))
-    size = replace(FIELD, columns=256, binning=1, rows=40, projection_count=400, pore_scale=0.5)
+    size = replace(FIELD, columns=192, binning=1, rows=40, projection_count=300, pore_scale=0.5)
     imager = Imager(replace(one, sample=sample), size, 3)
     imager.prepare(imager.nominal_angles_rad)
-    rows = np.arange(8, 32, 4)
+    rows = np.arange(4, 36, 4)
     grey = reconstruct(clean_integrals(imager, rows), imager.nominal_angles_rad, imager.rotation_axis_px)
     distance, values = _around_lacunae(imager, rows, grey)
     sigma_um = _edge_sigma(distance, values)
