@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,13 @@ class ChunkedArray:
         self._seen = np.zeros(shape[0], bool)
         self._sent = [False] * len(heights)
         self._partial: dict[int, npt.NDArray[Any]] = {}
+
+    @staticmethod
+    def named(arrays: Mapping[str, ChunkedArray], key: str) -> ChunkedArray:
+        """Return the array announced as ``key``; raises `StoreFailed` where there is none."""
+        if key not in arrays:
+            raise StoreFailed(f"{key} was not announced; there are {', '.join(arrays) or 'none'}")
+        return arrays[key]
 
     def require_whole(self) -> None:
         """Raise `StoreFailed` if slices were never written."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamlcn.errors import StoreFailed
 from streamlcn.model import Scan
 from streamlcn.ports import ScanResult
 from streamlcn.store._blocks import ChunkedArray
@@ -80,9 +79,7 @@ class _MemoryResult:
 
     def write_array(self, key: str, z_start: int, block: npt.NDArray[Any]) -> None:
         """Copy ``block`` into the array."""
-        if key not in self._announced:
-            raise StoreFailed(f"{key} was not announced; there are {', '.join(self._announced) or 'none'}")
-        self._announced[key].write(z_start, block)
+        ChunkedArray.named(self._announced, key).write(z_start, block)
 
     def write_table(self, key: str, columns: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep a copy of the table."""
@@ -106,14 +103,12 @@ class _MemoryResult:
 
 
 def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``old`` with ``new`` merged in deeply; a None removes its key, as in RFC 7396."""
+    """Return ``old`` with ``new`` merged in deeply."""
     result = dict(old)
     for key, value in new.items():
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, Mapping):
-            base = result.get(key)
-            result[key] = merged(base if isinstance(base, Mapping) else {}, value)
+        base = result.get(key)
+        if isinstance(value, Mapping) and isinstance(base, Mapping):
+            result[key] = merged(base, value)
         else:
             result[key] = value
     return result

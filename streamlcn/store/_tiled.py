@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from streamlcn.errors import StoreFailed
 from streamlcn.model import Scan
 from streamlcn.ports import ScanResult
 from streamlcn.store._blocks import ChunkedArray
+from streamlcn.store._memory import merged
 from streamlcn.store._structure import array_body, chunks_along_z, container_body, plain, table_body
 from streamlcn.store._wire import Node, TiledWire
 from streamlcn.store.settings import StoreSettings
 
 __all__ = ["RESULT_SPEC", "TiledStore"]
+
+_log = structlog.get_logger(__name__)
 
 RESULT_SPEC = ("StreamLCNResult", "1")
 
@@ -47,7 +51,7 @@ class TiledStore:
         body = container_body(values, self.settings.access_tags, RESULT_SPEC)
         if not self._create(node, body):
             self.wire.replace_metadata(node, values)
-        return TiledResult(self.wire, self._pool, self.settings, node)
+        return TiledResult(self.wire, self._pool, self.settings, node, values)
 
     def close(self) -> None:
         """Finish what is under way and close the connections; may be called twice."""
@@ -72,9 +76,15 @@ class TiledResult:
     """One result being written; blocks travel on the store's connections while the caller goes on."""
 
     def __init__(
-        self, wire: TiledWire, pool: ThreadPoolExecutor, settings: StoreSettings, node: Node
+        self,
+        wire: TiledWire,
+        pool: ThreadPoolExecutor,
+        settings: StoreSettings,
+        node: Node,
+        metadata: dict[str, Any],
     ) -> None:
-        self._wire, self._pool, self._settings, self._node = wire, pool, settings, node
+        self._wire, self._pool, self._settings = wire, pool, settings
+        self._node, self._metadata = node, metadata
         self._arrays: dict[str, ChunkedArray] = {}
         self._groups: set[str] = set()
         self._under_way: list[Future[None]] = []
@@ -91,7 +101,10 @@ class TiledResult:
     def __exit__(self, *exc: object) -> None:
         if not self._is_over:
             reason = next((f"{type(e).__name__}: {e}" for e in exc if isinstance(e, Exception)), None)
-            self.fail(reason or "left without a commit", {})
+            try:
+                self.fail(reason or "left without a commit", {})
+            except StoreFailed as error:  # what went wrong first matters more
+                _log.warning("result_left_open", result="/".join(self._node), reason=str(error))
 
     def create_array(
         self, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any]
@@ -114,7 +127,7 @@ class TiledResult:
 
     def write_array(self, key: str, z_start: int, block: npt.NDArray[Any]) -> None:
         """Take a block; it is sent once its chunk is whole. Errors of sending come up later."""
-        self._array(key).write(z_start, block)
+        ChunkedArray.named(self._arrays, key).write(z_start, block)
 
     def write_table(self, key: str, columns: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write a table whole, as parquet; one that is there is replaced."""
@@ -126,8 +139,12 @@ class TiledResult:
         self._wire.put_table(node, content)
 
     def update(self, metadata: Mapping[str, Any]) -> None:
-        """Merge scalars into the result's metadata."""
-        self._wire.merge_metadata(self._node, plain(metadata))
+        """Merge scalars into the result's metadata, if the server takes them at once."""
+        try:
+            self._metadata = merged(self._metadata, plain(metadata))
+            self._wire.replace_metadata(self._node, self._metadata, is_patient=False)
+        except StoreFailed as error:
+            _log.warning("update_lost", result="/".join(self._node), reason=str(error))
 
     def commit(self, status: str, metadata: Mapping[str, Any]) -> None:
         """Wait until all is there, then say so; raises `StoreFailed` if slices are missing."""
@@ -144,16 +161,19 @@ class TiledResult:
         self._conclude("failed", {**metadata, "reason": reason})
 
     def _conclude(self, status: str, metadata: Mapping[str, Any]) -> None:
-        values = {**plain(metadata), "status": status}
-        self._wire.merge_metadata(self._node, values)
-        # The newest result's scalars stand at the scan too: a search looks at one level only.
-        self._wire.merge_metadata(self._node[:-1], {**values, "recipe_hash": self._node[-1]})
+        self._metadata = merged(self._metadata, {**plain(metadata), "status": status})
+        self._wire.replace_metadata(self._node, self._metadata)
+        # The newest result's scalars stand at the scan too, because a search looks at one level only;
+        # but a failure does not hide an earlier success.
+        if status != "failed" or not self._scan_has_success():
+            self._wire.replace_metadata(self._node[:-1], self._metadata)
         self._is_over = True
 
-    def _array(self, key: str) -> ChunkedArray:
-        if key not in self._arrays:
-            raise StoreFailed(f"{key} was not announced; there are {', '.join(self._arrays) or 'none'}")
-        return self._arrays[key]
+    def _scan_has_success(self) -> bool:
+        scan = self._wire.describe(self._node[:-1])
+        metadata = {} if scan is None else scan["metadata"]
+        is_other = metadata.get("recipe_hash") != self._node[-1]
+        return is_other and metadata.get("status") in ("complete", "partial")
 
     def _place(self, key: str) -> Node:
         """Return the node of ``key``; the containers on the way ("preview/xy") are created once."""

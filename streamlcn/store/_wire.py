@@ -15,6 +15,7 @@ import httpx
 import orjson
 
 from streamlcn.errors import StoreFailed
+from streamlcn.store._refused import ResultRefused
 
 __all__ = ["Node", "TiledWire"]
 
@@ -22,8 +23,9 @@ Node = tuple[str, ...]
 """Keys from the server's root down."""
 
 _PAUSES_S = (0.1, 0.4, 1.0)  # before the second, third and fourth try
+_LOCKED_OUT = (401, 403, 404)  # a key or a server may be put right
 _CONNECT_S = 3.0
-_MERGE = "application/merge-patch+json"
+_IMPATIENT_S = 5.0
 
 
 class TiledWire:
@@ -73,15 +75,10 @@ class TiledWire:
         parameters = {"recursive": "true", "external_only": "false"}
         self._send("DELETE", self.address(node), None, parameters, accept=(404,))
 
-    def merge_metadata(self, node: Node, metadata: Mapping[str, Any]) -> None:
-        """Merge ``metadata`` into that of ``node``, deeply; None removes a key."""
-        body = orjson.dumps({"content-type": _MERGE, "metadata": dict(metadata), "specs": None})
-        self._send("PATCH", self.address(node), body, {"drop_revision": "true"})
-
-    def replace_metadata(self, node: Node, metadata: Mapping[str, Any]) -> None:
-        """Give ``node`` this metadata in place of what it has."""
+    def replace_metadata(self, node: Node, metadata: Mapping[str, Any], *, is_patient: bool = True) -> None:
+        """Give ``node`` this metadata in place of what it has. Impatient: one short try."""
         body = orjson.dumps({"metadata": dict(metadata), "specs": None})
-        self._send("PUT", self.address(node), body, {"drop_revision": "true"})
+        self._send("PUT", self.address(node), body, {"drop_revision": "true"}, is_patient=is_patient)
 
     def put_block(self, node: Node, block: Sequence[int], content: bytes | memoryview) -> None:
         """Write one chunk of an array, whole."""
@@ -111,14 +108,20 @@ class TiledWire:
         *,
         media: str = "application/json",
         accept: tuple[int, ...] = (),
+        is_patient: bool = True,
     ) -> httpx.Response:
         """Send until there is an answer that further tries would not change."""
-        problem = ""
+        problem, kind = "", StoreFailed
         cause: Exception | None = None
-        for pause in (*_PAUSES_S, None):
+        for pause in (*_PAUSES_S, None) if is_patient else (None,):
             try:
                 answer = self._client().request(
-                    method, url, params=parameters, content=content, headers={"Content-Type": media}
+                    method,
+                    url,
+                    params=parameters,
+                    content=content,
+                    headers={"Content-Type": media},
+                    timeout=self._timeout if is_patient else _IMPATIENT_S,
                 )
             except httpx.ConnectError as error:
                 problem, cause = f"no connection ({error})", error
@@ -129,10 +132,11 @@ class TiledWire:
                     return answer
                 problem = f"{answer.status_code} {_detail(answer)}"
                 if answer.status_code < 500 and answer.status_code != 429:
+                    kind = StoreFailed if answer.status_code in _LOCKED_OUT else ResultRefused
                     break
             if pause is not None:
                 self._sleep(pause)
-        raise StoreFailed(
+        raise kind(
             f"tiled at {self.uri}: {method} {url.removeprefix(self.uri)} failed: {problem}; "
             "see the server's log, and `streamlcn check` for address and key"
         ) from cause

@@ -39,4 +39,6 @@ class StoreSettings(Settings):
     block_mb: float = Field(
         default=16.0, gt=0, le=64, description="size of the blocks that arrays are sent and stored in"
     )
-    connections: int = Field(default=4, ge=1, le=16, description="requests under way at a time")
+    connections: int = Field(
+        default=1, ge=1, le=8, description="blocks under way at a time; with SQLite more are slower"
+    )

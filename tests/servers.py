@@ -1,0 +1,19 @@
+"""Real servers for tests, each in a process of its own on a free port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from streamlcn.store import LocalTiled, start_local_tiled
+
+__all__ = ["tiled_server"]
+
+
+@contextmanager
+def tiled_server(directory: Path) -> Iterator[LocalTiled]:
+    """Start a tiled server on SQLite and wait until it is ready (8 to 16 s); make it a session's fixture."""
+    with start_local_tiled(directory) as server:
+        server.wait_ready()
+        yield server
