@@ -69,15 +69,14 @@ class Microscope:
         )
 
     def prepare(self, angles_rad: Angles) -> None:
-        """Compute the images of all angles that are not known yet, or map them from the cache."""
+        """Compute the images of all angles, or map them from the cache, unless all are known already."""
         with self._lock:
-            missing = np.array([angle for angle in angles_rad if _angle_key(angle) not in self._prepared])
-            if len(missing):
-                key = content_hash(self._physics, self.size, self.seed, missing)
-                images = cached("images", key, lambda: self._compute(missing))
-                self._prepared.update(
-                    (_angle_key(angle), image) for angle, image in zip(missing, images, strict=True)
-                )
+            keys = [_angle_key(angle) for angle in angles_rad]
+            if all(key in self._prepared for key in keys):
+                return
+            name = content_hash(self._physics, self.size, self.seed, angles_rad)
+            images = cached("images", name, lambda: self._compute(angles_rad))
+            self._prepared.update(zip(keys, images, strict=True))
 
     def image(self, angle_rad: float) -> Images:
         """Intensity over the empty beam's, float16 (row, column), with the margin; computed if unknown."""
@@ -231,4 +230,6 @@ def block_mean(array: npt.NDArray[np.float32], block: tuple[int, int, int]) -> n
 
 def _angle_key(angle_rad: float) -> int:
     """Angles that agree within a nanoradian share their image."""
+    if not np.isfinite(angle_rad):
+        raise ValueError(f"the angle is {angle_rad}: give radians, from the rotation stage's readback")
     return round(float(angle_rad) * 1e9)

@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from simulators.imager import Imager
 
@@ -21,6 +22,16 @@ def write_scan(imager: Imager, path: str | Path, *, dark_count: int = 20, flat_c
     axis in pixels, the shade-off rule and the seed. Dropped exposures are missing from every array alike.
     """
     path = Path(path)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        _write(imager, part, dark_count, flat_count)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _write(imager: Imager, path: Path, dark_count: int, flat_count: int) -> None:
     angles = imager.nominal_angles_rad
     imager.prepare(angles)
     frames = (
@@ -54,7 +65,6 @@ def write_scan(imager: Imager, path: str | Path, *, dark_count: int = 20, flat_c
         view["image_key"] = h5py.SoftLink("/entry/instrument/detector/image_key")
         view["rotation_angle"] = h5py.SoftLink("/entry/sample/rotation_angle")
         _truth(file, imager)
-    return path
 
 
 def _instrument(entry: h5py.Group, imager: Imager) -> h5py.Group:
@@ -92,7 +102,19 @@ def _truth(file: h5py.File, imager: Imager) -> None:
             "instrument": repr(imager.instrument),
         }
     )
+    truth.create_dataset("lacunae", data=_lacunae(imager))
+    truth["lacunae"].attrs["columns"] = ["z_px", "row_px", "column_px", "a_um", "b_um", "c_um"]
     truth.attrs.update({f"shade_off_{key}": value for key, value in asdict(imager.shade_off_rule).items()})
+
+
+def _lacunae(imager: Imager) -> npt.NDArray[np.float64]:
+    """One row per lacuna: centre in voxels of the labels, and falling semi-axes in um."""
+    rows = []
+    middle = (imager.shape[1] - 1) / 2
+    for lacuna in imager.phantom.lacunae:
+        z, y, x = lacuna.centre_um / imager.pixel_um
+        rows.append([z, middle - y, middle + x, *lacuna.semi_axes_um])
+    return np.array(rows)
 
 
 def _group(parent: h5py.Group, name: str, kind: str, **attributes: str) -> h5py.Group:

@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(
             f"--dropped-share is {chosen.dropped_share}: give a share from 0 up to, not including, 1"
         )
+    if not chosen.out.parent.is_dir():
+        parser.error(f"--out {chosen.out}: there is no folder {chosen.out.parent}")
     try:
         instrument = load_instrument(chosen.instrument)
     except ValueError as unknown:

@@ -43,6 +43,8 @@ def test_shutter_and_sample_do_what_they_say(tiny):
     assert np.array_equal(flat, tiny.expose(angle_rad=1.0, sample_in=False, exposure=1))
     with pytest.raises(ValueError, match="exposure -1 is negative"):
         tiny.expose(angle_rad=0, exposure=-1)
+    with pytest.raises(ValueError, match="the angle is nan"):
+        tiny.expose(angle_rad=float("nan"), exposure=1)
 
 
 def test_a_frame_over_the_flat_is_the_clean_image_moved_and_noisy(tiny):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
@@ -17,11 +17,12 @@ def bone():
 
 
 @settings(max_examples=8, deadline=None)
+@example(seed=2390, porosity=0.01953125)
 @given(seed=st.integers(0, 10**6), porosity=st.floats(0.015, 0.03))
 def test_porosity_is_what_was_asked_for(seed, porosity):
     sample = replace(load_instrument("anatomix").sample, porosity=porosity)
     phantom = make_phantom(sample, rows=96, columns=192, voxel_um=0.188, seed=seed)
-    assert phantom.porosity == pytest.approx(porosity, rel=0.06)
+    assert phantom.porosity == pytest.approx(porosity, rel=0.04)
 
 
 def test_lacunae_have_published_size_and_density(bone):

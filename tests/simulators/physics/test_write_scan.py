@@ -82,6 +82,27 @@ def test_truth_says_what_it_knows(scan):
     assert list(scan["truth/labels"].attrs["classes"]) == ["background", "bone", "lcn", "shade_off"]
 
 
+def test_listed_lacunae_lie_in_the_lcn(scan):
+    table = scan["truth/lacunae"]
+    assert list(table.attrs["columns"]) == ["z_px", "row_px", "column_px", "a_um", "b_um", "c_um"]
+    labels = scan["truth/labels"][:]
+    inside = [
+        labels[tuple(np.rint(place).astype(int))] == 2
+        for place in table[:, :3]
+        if -0.5 < place[0] < len(labels) - 0.5
+    ]
+    assert len(inside) >= 3
+    assert all(inside)
+    assert np.all(np.diff(table[:, 3:], axis=1) < 0)
+
+
+def test_an_interrupted_scan_leaves_no_file(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(tiny), "labels", property(lambda self: 1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        write_scan(tiny, tmp_path / "scan.h5", dark_count=1, flat_count=1)
+    assert not list(tmp_path.iterdir())
+
+
 def test_dropped_frames_are_missing_everywhere_alike(tmp_path):
     one = load_instrument("anatomix")
     lossy = Imager(replace(one, camera=replace(one.camera, dropped_share=0.2)), "tiny", 1)
@@ -99,9 +120,10 @@ def test_wrong_arguments_are_told(tmp_path, capsys):
         (["--instrument", "id16"], "no instrument named 'id16'"),
         (["--dropped-share", "1.5"], "--dropped-share is 1.5"),
         (["--size", "huge"], "invalid choice: 'huge'"),
+        (["--out", str(tmp_path / "none" / "x.h5")], "there is no folder"),
     ):
         with pytest.raises(SystemExit) as stop:
-            main(["write", *wrong, "--out", str(tmp_path / "x.h5")])
+            main(["write", "--out", str(tmp_path / "x.h5"), *wrong])
         assert stop.value.code == 2
         assert message in capsys.readouterr().err
 
