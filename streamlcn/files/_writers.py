@@ -218,6 +218,9 @@ def _create_slices(
 
     if dtype.kind == "b":
         raise BadInput(f"{spec}: TIFF has no booleans of a byte; write uint8")
+    others = [p.name for p in spec.path.glob("*") if p.suffix.lower() not in (".tif", ".tiff")]
+    if others:
+        raise BadInput(f"{spec} holds {others[0]}: slices go into a folder of their own")
     partial = _partial(spec, spec.path, overwrite)
     partial.mkdir()
     digits = max(4, len(str(shape[0] - 1)))

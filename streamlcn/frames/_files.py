@@ -20,6 +20,7 @@ __all__ = ["NotYet", "OpenFiles"]
 
 _State = tuple[int, int, int]
 _NEVER = (-1, -1, -1)
+_SWMR_SUPERBLOCK = 3  # the first format version with single-writer multiple-reader access
 
 
 class NotYet(Exception):
@@ -105,7 +106,12 @@ class OpenFiles:
 
 
 def _open_following(path: Path) -> _Handle:
-    return _Handle(h5py.File(path, "r", libver="latest", swmr=True), None)
+    file = h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+    if file.id.get_create_plist().get_version()[0] < _SWMR_SUPERBLOCK:
+        # HDF5 lets one in, but its writer gives readers no order to rely on.
+        file.close()
+        raise OSError("it was not written for SWMR access")
+    return _Handle(file, None)
 
 
 def _open_at_rest(path: Path) -> _Handle:
