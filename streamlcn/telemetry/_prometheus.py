@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
@@ -107,7 +107,7 @@ class PrometheusTelemetry:
         instrument = self._instruments[reading.what]
         if metric.labels:
             if reading.replaces:
-                instrument.clear()  # type: ignore[no-untyped-call]
+                instrument.clear()
             instrument = instrument.labels(**_within(metric, reading.labels))
         _ACTIONS[metric.kind](instrument, reading.value)
 
@@ -128,7 +128,7 @@ def _count(instrument: Any, value: float) -> None:
         instrument.inc(value)
 
 
-_ACTIONS = {
+_ACTIONS: Mapping[str, Callable[[Any, float], None]] = {
     "counter": _count,
     "gauge": lambda instrument, value: instrument.set(value),
     "histogram": lambda instrument, value: instrument.observe(value),

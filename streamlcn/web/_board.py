@@ -1,0 +1,171 @@
+"""What the live page shows, in memory: the latest of everything, and short histories."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from streamlcn.ports import Clock
+from streamlcn.telemetry import STAGES, BadEvent, events, parse_event
+from streamlcn.web._scan_card import ScanCard
+from streamlcn.web._tidy import json_ready
+
+__all__ = ["Board"]
+
+_RESULTS, _WARNINGS = 50, 50
+
+
+class Board:
+    """Takes events from one thread and shows them to many. Bounded: previews and levels are latest-wins.
+
+    ``wall_s`` tells Unix time. Unknown and malformed events are skipped (`rejected` counts them).
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: str = "",
+        porosity_band: tuple[float, float] = (0.01, 0.04),
+        wall_s: Clock = time.time,
+    ) -> None:
+        self._wall_s = wall_s
+        self._lock = threading.Lock()
+        self._version = 0
+        self._listeners: set[Callable[[], None]] = set()
+        self._scan = ScanCard()
+        self._pictures: dict[tuple[str, str], tuple[int, events.Preview]] = {}
+        self._results: deque[dict[str, Any]] = deque(maxlen=_RESULTS)
+        self._warnings: deque[dict[str, Any]] = deque(maxlen=_WARNINGS)
+        self._stages: dict[str, dict[str, Any]] = {
+            stage: {"stage": stage, "queue": 0, "capacity": None, "seconds": None, "is_busy": False}
+            for stage in STAGES
+        }
+        self._parts: dict[str, Any] = {"model": None, "ood": None, "ingest": None, "store": None}
+        self._fixed = {"profile": profile, "porosity_band": list(porosity_band)}
+        self._cached: tuple[int, bytes] = (-1, b"")
+        self.rejected = 0
+
+    def apply(self, event: Mapping[str, Any] | events.Event) -> None:
+        """Take one event; never raises for a bad one."""
+        try:
+            known = parse_event(event)
+        except BadEvent:
+            self.rejected += 1
+            return
+        with self._lock:
+            self._take(known)
+            self._version += 1
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def status(self) -> dict[str, Any]:
+        """Return everything the page shows, JSON-ready: numbers are finite or None."""
+        with self._lock:
+            return self._status()
+
+    def snapshot(self) -> tuple[int, bytes]:
+        """Return (version, `status` as JSON), encoded once for all who ask."""
+        with self._lock:
+            if self._cached[0] != self._version:
+                self._cached = (self._version, orjson.dumps(self._status()))
+            return self._cached
+
+    def picture(self, plane: str, kind: str) -> bytes | None:
+        """Return the latest PNG of a plane (xy, xz, yz) and kind (reconstruction, labels)."""
+        with self._lock:
+            found = self._pictures.get((plane, kind))
+        return found[1].png if found else None
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` (quick, must not raise) after each change; returns what ends that."""
+        with self._lock:
+            self._listeners.add(listener)
+
+        def leave() -> None:
+            with self._lock:
+                self._listeners.discard(listener)
+
+        return leave
+
+    def forget_worker(self) -> None:
+        """Show no stage as busy: the worker died and another will start."""
+        with self._lock:
+            for stage in self._stages.values():
+                stage["is_busy"] = False
+            self._version += 1
+
+    def _take(self, event: events.Event) -> None:
+        match event:
+            case events.ScanPhase():
+                self._take_phase(event)
+            case events.Preview():
+                self._pictures[event.plane, event.kind] = (self._version + 1, event)
+            case events.Centre():
+                self._scan.centre_is(event)
+            case events.Morphometry():
+                self._scan.numbers(event)
+            case events.Result():
+                self._note_result(event.model_dump(exclude={"event"}))
+            case events.Warned():
+                said = event.model_dump(exclude={"event"})
+                self._warnings.appendleft({**said, "at_s": self._wall_s()})
+            case events.Model() | events.Ood() | events.Ingest() | events.Store():
+                self._parts[event.event] = event.model_dump(exclude={"event"})
+            case events.Stage() | events.Beat() | events.Timed():
+                self._take_stage(event)
+
+    def _take_phase(self, event: events.ScanPhase) -> None:
+        if self._scan.uid != event.uid:
+            self._scan = ScanCard()
+            self._pictures.clear()
+            self._parts["ood"] = None
+        self._scan.phase(event, self._wall_s())
+        if event.phase == "failed":
+            self._note_result({"uid": event.uid, "status": "failed", "uri": None, "flags": []})
+
+    def _take_stage(self, event: events.Stage | events.Beat | events.Timed) -> None:
+        stage = self._stages.get(event.stage)
+        if stage is None:
+            return
+        match event:
+            case events.Stage():
+                stage.update(queue=event.queue, capacity=event.capacity)
+            case events.Beat():
+                stage.update(is_busy=True, beat_s=self._wall_s())
+            case events.Timed():
+                stage.update(is_busy=False, seconds=event.seconds, beat_s=self._wall_s())
+
+    def _note_result(self, result: dict[str, Any]) -> None:
+        """Put a result on top; one row per scan and recipe."""
+        key = (result["uid"], result.get("recipe_hash", ""))
+        kept = [row for row in self._results if (row["uid"], row.get("recipe_hash", "")) != key]
+        row = {**result, "sample": self._scan.sample_of(result["uid"]), "at_s": self._wall_s()}
+        self._results = deque([row, *kept], maxlen=_RESULTS)
+
+    def _status(self) -> dict[str, Any]:
+        pictures = {
+            f"{plane}-{kind}": {
+                "url": f"/preview/{plane}/{kind}.png?v={sequence}",
+                **preview.model_dump(include={"plane", "kind", "provisional", "z", "received"}),
+            }
+            for (plane, kind), (sequence, preview) in self._pictures.items()
+        }
+        status = {
+            "version": self._version,
+            "now_s": self._wall_s(),
+            **self._fixed,
+            "scan": self._scan.as_dict(),
+            "stages": list(self._stages.values()),
+            "pictures": pictures,
+            "results": list(self._results),
+            "warnings": list(self._warnings),
+            **self._parts,
+        }
+        ready: dict[str, Any] = json_ready(status)
+        return ready
