@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import resource
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from streamlcn.errors import StoreFailed
+from streamlcn.errors import BadInput, StoreFailed
 from streamlcn.model import Scan
 from streamlcn.ports import ResultStore, ScanResult
 from streamlcn.store import MemoryStore, SpoolStore, StoredResult
@@ -190,14 +192,72 @@ def test_leaving_without_a_commit_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "00000001-u-r.partial").write_bytes(b"half")
+    (tmp_path / "00000001-u-r.partial").mkdir()
+    (tmp_path / "00000001-u-r.partial" / "labels.npy").write_bytes(b"half")
     assert SpoolStore(MemoryStore(), tmp_path).spooled == 0
     assert list(tmp_path.iterdir()) == []
 
 
+@contextmanager
+def small_disk(most_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond ``most_bytes``, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def write_much(store: ResultStore, scan: Scan) -> None:
+    with store.open(scan, "r", {}) as result:
+        result.create_array("labels", (40, 256, 256), np.uint8, {})
+        for start in range(0, 40, 10):
+            result.write_array("labels", start, np.full((10, 256, 256), 1 + start, np.uint8))
+        result.commit("complete", {})
+
+
+def test_a_full_disk_is_no_harm_while_the_store_is_there(tmp_path: Path) -> None:
+    inner, scan = MemoryStore(), a_scan()
+    with small_disk(1_000_000):
+        write_much(SpoolStore(inner, tmp_path), scan)
+    stored = inner.results[scan.uid, "r"]
+    assert stored.metadata["status"] == "complete"
+    assert stored.arrays["labels"][::10, 0, 0].tolist() == [1, 11, 21, 31]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_and_no_store_is_said(tmp_path: Path) -> None:
+    flaky = Flaky()
+    flaky.calls_left = 0
+    store = SpoolStore(flaky, tmp_path)
+    with (
+        small_disk(1_000_000),
+        pytest.raises(StoreFailed, match=r"the spool cannot be written .*make room in"),
+    ):
+        write_much(store, a_scan())
+    assert (store.spooled, list(tmp_path.iterdir())) == (0, [])
+
+
+def test_a_spool_that_is_gone_is_no_harm_while_the_store_is_there(tmp_path: Path) -> None:
+    flaky, clock, scan = Flaky(), Clock(), a_scan()
+    store = SpoolStore(flaky, tmp_path / "spool", clock=clock)
+    (tmp_path / "spool").rmdir()
+    (tmp_path / "spool").write_text("no folder any more")
+    write_one(store, scan)
+    assert_written(flaky.inner.results[scan.uid, "r"])
+    assert (store.spooled, store.deliver()) == (0, 0)
+    flaky.calls_left = 0
+    with pytest.raises(StoreFailed, match=r"store is away and the spool .* cannot be written"):
+        write_one(store, scan)
+    with pytest.raises(BadInput, match=r"give store\.spool_dir a folder"):
+        SpoolStore(flaky, tmp_path / "spool")
+
+
 def test_one_bad_file_does_not_hold_up_the_others(tmp_path: Path) -> None:
     flaky, clock, good = Flaky(), Clock(), a_scan()
-    (tmp_path / "00000001-u-r.h5").write_bytes(b"not HDF5")
+    (tmp_path / "00000001-u-r").mkdir()
+    (tmp_path / "00000001-u-r" / "result.json").write_bytes(b"not JSON")
     store = SpoolStore(flaky, tmp_path, retry_s=1.0, clock=clock)
     flaky.calls_left = 0
     write_one(store, good)
