@@ -39,7 +39,7 @@ class Board:
         self._listeners: set[Callable[[], None]] = set()
         self._scan = ScanCard()
         self._pictures: dict[tuple[str, str], tuple[int, events.Preview]] = {}
-        self._results: deque[dict[str, Any]] = deque(maxlen=_RESULTS)
+        self._results: list[dict[str, Any]] = []
         self._warnings: deque[dict[str, Any]] = deque(maxlen=_WARNINGS)
         self._stages: dict[str, dict[str, Any]] = {
             stage: {"stage": stage, "queue": 0, "capacity": None, "seconds": None, "is_busy": False}
@@ -146,7 +146,7 @@ class Board:
         key = (result["uid"], result.get("recipe_hash", ""))
         kept = [row for row in self._results if (row["uid"], row.get("recipe_hash", "")) != key]
         row = {**result, "sample": self._scan.sample_of(result["uid"]), "at_s": self._wall_s()}
-        self._results = deque([row, *kept], maxlen=_RESULTS)
+        self._results = [row, *kept][:_RESULTS]
 
     def _status(self) -> dict[str, Any]:
         pictures = {
@@ -163,7 +163,7 @@ class Board:
             "scan": self._scan.as_dict(),
             "stages": list(self._stages.values()),
             "pictures": pictures,
-            "results": list(self._results),
+            "results": self._results,
             "warnings": list(self._warnings),
             **self._parts,
         }

@@ -11,6 +11,7 @@ __all__ = ["ScanCard"]
 
 _HISTORY = 200
 _RATE_OVER_S = 10.0
+_NO_SCAN = events.ScanPhase(uid="", phase="waiting")
 _ENDED = ("complete", "partial", "failed")
 
 
@@ -62,9 +63,9 @@ class ScanCard:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card for the page."""
-        latest = self._latest
         return {
-            **(latest.model_dump(exclude={"event"}) if latest else {"uid": None, "phase": "waiting"}),
+            **(self._latest or _NO_SCAN).model_dump(exclude={"event"}),
+            "uid": self.uid,
             "rate_hz": self._rate_hz(),
             "ended_s": self._ended_s,
             "centre": self._centre.model_dump(exclude={"event"}) if self._centre else None,

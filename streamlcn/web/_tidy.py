@@ -10,14 +10,19 @@ __all__ = ["json_ready"]
 
 _DEEPEST = 6
 _MOST = 500
+_LARGEST = 2**53  # browsers know no larger whole numbers
 
 
 def json_ready(value: Any, depth: int = 0) -> Any:
     """Return ``value`` with NaN and infinities as None, foreign objects as text, and long lists cut."""
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value[:_MOST]
+    if isinstance(value, int):
+        return int(value) if abs(value) <= _LARGEST else None
+    if isinstance(value, float):  # NumPy's float64 is one, and no encoder takes it
+        return float(value) if math.isfinite(value) else None
     if depth >= _DEEPEST:
         return None
     if isinstance(value, Mapping):

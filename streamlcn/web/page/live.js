@@ -45,6 +45,7 @@ function sentence() {
 const porosityNow = (scan) => scan.morphometry?.values?.lcn?.porosity;
 const own = (scan) => status.results.find((r) => r.uid === scan.uid) || {};
 function complete(scan) {
+  if (status.ood && status.ood.flag) return ["warn", "!", `Complete, but unlike the training data: do not trust the ${percent(porosityNow(scan))} yet`];
   const after = own(scan).seconds_after_last_projection;
   return ["good", "✓", `Complete: porosity ${percent(porosityNow(scan))}${isNumber(after) ? `, readable ${seconds(after)} after the last projection` : ""}`];
 }
@@ -134,7 +135,7 @@ function drawNumbers() {
   const stderr = centre && isNumber(centre.stderr_pixels) ? ` ± ${centre.stderr_pixels.toFixed(2)}` : "";
   $("centre").textContent = centre && isNumber(centre.pixels) ? `${centre.pixels.toFixed(2)}${stderr} px` : "–";
   $("centre").classList.toggle("is-provisional", Boolean(centre && centre.state !== "final"));
-  plot($("centre-plot"), scan.centre_history, scan.expected, null, (v) => v.toFixed(1));
+  plot($("centre-plot"), scan.centre_history.map(([x, y]) => [x, y, scan.centre?.state !== "final"]), scan.expected, null, (v) => v.toFixed(1));
   const model = status.model, ood = status.ood, flag = $("ood-badge");
   $("model").textContent = model ? model.name : "not loaded";
   const score = ood && isNumber(ood.score) ? `out-of-distribution score ${ood.score.toFixed(2)}` : "how unlike the training data: not known yet";
