@@ -99,7 +99,8 @@ def test_no_label_value_makes_a_new_series(value, amount, what):
 def test_events_become_levels():
     telemetry = PrometheusTelemetry(wall_s=lambda: 500.0)
     for event in (
-        {"event": "scan", "uid": "a", "phase": "acquiring", "received": 30, "expected": 120, "started_s": 7.0},
+        {"event": "scan", "uid": "a", "phase": "acquiring", "received": 30, "expected": 120,
+         "started_s": 7.0},
         {"event": "centre", "pixels": 101.5, "stderr_pixels": None, "state": "final"},
         {"event": "morphometry", "provisional": False, "values": {"lcn": {"porosity": 0.021}}},
         {"event": "model", "name": "old", "sha256": "00"},

@@ -38,13 +38,17 @@ def test_existing_is_not_living(health, clock):
 
 
 def test_a_stage_is_due_only_while_it_is_open(health, clock):
-    with pytest.raises(RuntimeError), EventTelemetry(health.apply).timed("segment"):
-        clock.now = 101
-        health.beat("ingest")
-        assert health.overdue() == {"segment": 101}
-        health.beat("segment")  # still at it
-        assert health.is_live
-        raise RuntimeError("a stage that fails is closed too")
+    def work() -> None:
+        with EventTelemetry(health.apply).timed("segment"):
+            clock.now = 101
+            health.beat("ingest")
+            assert health.overdue() == {"segment": 101}
+            health.beat("segment")  # still at it
+            assert health.is_live
+            raise RuntimeError("a stage that fails is closed too")
+
+    with pytest.raises(RuntimeError, match="closed too"):
+        work()
     clock.now = 5000
     health.beat("ingest")
     assert health.is_live
