@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +12,9 @@ from streamlcn.frames._files import NotYet, OpenFiles
 from streamlcn.frames._pixels import as_pixels
 from streamlcn.frames.settings import FrameSettings
 from streamlcn.model import FileSource, FrameRef, InlineSource, Pixels
-from streamlcn.ports import Clock, FrameReader
+from streamlcn.ports import Clock
 
-__all__ = ["LiveFrameReader", "make_frame_reader"]
+__all__ = ["LiveFrameReader"]
 
 
 class LiveFrameReader:
@@ -63,13 +62,6 @@ class LiveFrameReader:
             except NotYet as not_yet:
                 reasons.append(str(not_yet))
         return "; ".join(dict.fromkeys(reasons))
-
-
-def make_frame_reader(
-    settings: FrameSettings, *, clock: Clock = time.monotonic, sleep: Callable[[float], None] = time.sleep
-) -> FrameReader:
-    """Return a reader of frames; ``clock`` and ``sleep`` are what it waits by."""
-    return LiveFrameReader(settings, clock, sleep)
 
 
 def _name(ref: FrameRef) -> str:

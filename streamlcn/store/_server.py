@@ -15,8 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import httpx
-
 from streamlcn.errors import StoreFailed
 
 __all__ = ["LocalTiled", "start_local_tiled"]
@@ -80,6 +78,8 @@ class LocalTiled:
         found = _ADDRESS.search(_COLOURS.sub("", self.log.read_text("utf-8", "replace")))
         if found is None:
             return False
+        import httpx
+
         try:
             answer = httpx.get(
                 f"{found[1]}/api/v1/metadata/",

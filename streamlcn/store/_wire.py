@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 
 from streamlcn.errors import StoreFailed
 from streamlcn.store._refused import ResultRefused
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Node", "TiledWire"]
 
@@ -39,7 +41,7 @@ class TiledWire:
         self._headers = {"Accept": "application/json"}
         if api_key:
             self._headers["Authorization"] = f"Apikey {api_key}"
-        self._timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
+        self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._open_client: httpx.Client | None = None
 
@@ -111,6 +113,8 @@ class TiledWire:
         is_patient: bool = True,
     ) -> httpx.Response:
         """Send until there is an answer that further tries would not change."""
+        import httpx
+
         problem, kind = "", StoreFailed
         cause: Exception | None = None
         for pause in (*_PAUSES_S, None) if is_patient else (None,):
@@ -121,7 +125,7 @@ class TiledWire:
                     params=parameters,
                     content=content,
                     headers={"Content-Type": media},
-                    timeout=self._timeout if is_patient else _IMPATIENT_S,
+                    timeout=_timeout(self._timeout_s if is_patient else _IMPATIENT_S),
                 )
             except httpx.ConnectError as error:
                 problem, cause = f"no connection ({error})", error
@@ -144,10 +148,16 @@ class TiledWire:
     def _client(self) -> httpx.Client:
         with self._lock:
             if self._open_client is None:
-                self._open_client = httpx.Client(
-                    headers=self._headers, timeout=self._timeout, trust_env=False
-                )
+                import httpx
+
+                self._open_client = httpx.Client(headers=self._headers, trust_env=False)
             return self._open_client
+
+
+def _timeout(seconds: float) -> httpx.Timeout:
+    import httpx
+
+    return httpx.Timeout(seconds, connect=min(_CONNECT_S, seconds))
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from streamlcn.errors import UnreadableFrame
-from streamlcn.frames import FrameSettings, LiveFrameReader
+from streamlcn.frames import FrameSettings, make_frame_reader
 from streamlcn.model import FileSource
+from streamlcn.ports import FrameReader
 from tests.frames.contract import Clock, FrameReaderContract, a_ref
 
 
@@ -40,9 +41,9 @@ class TestSwmr(FilesContract):
     swmr = True
 
 
-def reader_of(clock: Clock, **settings: object) -> LiveFrameReader:
+def reader_of(clock: Clock, **settings: object) -> FrameReader:
     values = {"timeout_s": 1.0, "poll_s": 0.25, **settings}
-    return LiveFrameReader(FrameSettings.model_validate(values), clock, clock.sleep)
+    return make_frame_reader(FrameSettings.model_validate(values), clock=clock, sleep=clock.sleep)
 
 
 def test_events_that_hold_several_frames_are_counted_through(tmp_path: Path) -> None:
