@@ -1,0 +1,107 @@
+"""What is deployed agrees with the code: names, links, commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from streamlcn.telemetry import CATALOGUE
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+RUNBOOK = (DEPLOY / "RUNBOOK.md").read_text()
+SECTIONS = set(re.findall(r"^## ([a-z-]+)$", RUNBOOK, re.M))
+RULES = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text())["groups"][0]["rules"]
+
+
+def exported_names():
+    for metric in CATALOGUE.values():
+        yield metric.name
+        if metric.kind == "histogram":
+            yield from (metric.name + end for end in ("_bucket", "_sum", "_count"))
+
+
+def unknown(expression):
+    return set(re.findall(r"streamlcn_\w+", expression)) - set(exported_names())
+
+
+def needs(program):
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_alerts_ask_for_names_that_exist_and_lead_to_the_runbook(rule):
+    assert not unknown(rule["expr"])
+    book = rule["annotations"]["runbook"].removeprefix("deploy/RUNBOOK.md#")
+    assert book in SECTIONS
+    assert rule["annotations"]["runbook_url"].endswith(f"/runbook#{book}")
+    assert rule["labels"]["severity"] in {"page", "warn"}
+
+
+def test_every_alert_has_a_unit_test():
+    tests = (DEPLOY / "prometheus" / "rules_test.yml").read_text()
+    assert [rule["alert"] for rule in RULES if rule["alert"] not in tests] == []
+
+
+def test_label_values_in_alerts_are_in_the_catalogue():
+    for rule in RULES:
+        for what, label, value in re.findall(r'streamlcn_(\w+?)(?:_total)?\{(\w+)="(\w+)"\}', rule["expr"]):
+            assert value in CATALOGUE[what].labels[label]
+
+
+@needs("promtool")
+def test_promtool_is_content():
+    subprocess.run(["promtool", "check", "config", DEPLOY / "prometheus" / "prometheus.yml"], check=True)
+    subprocess.run(["promtool", "test", "rules", DEPLOY / "prometheus" / "rules_test.yml"], check=True)
+
+
+def test_the_dashboard_is_fresh_and_asks_for_names_that_exist():
+    maker = DEPLOY / "grafana" / "make_dashboard.py"
+    written = subprocess.check_output([sys.executable, maker], text=True)
+    assert written == (DEPLOY / "grafana" / "streamlcn.json").read_text(), f"run {maker} again"
+    targets = [target["expr"] for panel in json.loads(written)["panels"] for target in panel["targets"]]
+    assert len(targets) > 15
+    assert {name for expression in targets for name in unknown(expression)} == set()
+
+
+def test_the_daemon_serves_this_very_runbook():
+    assert (ROOT / "streamlcn" / "web" / "page" / "RUNBOOK.md").read_text() == RUNBOOK
+
+
+def test_every_runbook_section_the_code_names_exists():
+    named = set()
+    for path in (ROOT / "streamlcn").rglob("*.py"):
+        named |= set(re.findall(r'runbook(?:":|: str =|=) ?"([a-z-]+)"', path.read_text()))
+    assert {"scan-failed", "scan-partial"} <= named, "the pattern above no longer finds them"
+    assert named <= SECTIONS
+
+
+@needs("systemd-analyze")
+def test_the_unit_parses(tmp_path):
+    unit = (DEPLOY / "systemd" / "streamlcn@.service").read_text()
+    copy = tmp_path / "streamlcn@.service"
+    copy.write_text(unit.replace("/opt/streamlcn/venv/bin/streamlcn", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "streamlcn@anatomix.service")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    complaints = [line for line in done.stderr.splitlines() if "streamlcn@" in line]
+    assert complaints == []
+
+
+def test_unit_and_container_say_the_same():
+    compose = yaml.safe_load((DEPLOY / "container" / "compose.yml").read_text())
+    containerfile = (DEPLOY / "container" / "Containerfile").read_text()
+    assert "EXPOSE 8790" in containerfile
+    assert "/livez" in containerfile
+    assert compose["services"]["streamlcn"]["ports"] == ["8790:8790"]
+    assert "localhost:8790" in (DEPLOY / "prometheus" / "prometheus.yml").read_text()
+    environment = yaml.safe_load((DEPLOY / "environment.yml").read_text())
+    assert any(str(entry).startswith("tomopy") for entry in environment["dependencies"])
