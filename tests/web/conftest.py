@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 
 import pytest
 
 from streamlcn.telemetry import Health, PrometheusTelemetry
 from streamlcn.web import Board, make_app, serve
-
-DOT = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 
 
 class Daemon:

@@ -6,9 +6,9 @@ import json
 import math
 
 import numpy as np
-from conftest import DOT
 from hypothesis import given
 from hypothesis import strategies as st
+from pixel import DOT
 
 from streamlcn.telemetry.events import PHASES
 from streamlcn.web import Board

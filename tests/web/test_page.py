@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser import MISSING, open_browser
-from conftest import DOT
+from pixel import DOT
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import DOT
+from pixel import DOT
 
 from streamlcn.errors import BadInput
 from streamlcn.web import make_app, serve
