@@ -120,7 +120,7 @@ class TiledResult:
             kind,
             heights,
             send=lambda place, _first, values: self._send_block(node, place, values),
-            amend=lambda first, values: self._amend(node, first, values),
+            amend=lambda first, values: self._amend(node, heights, first, values),
         )
         if not self._wire.create(node, body):
             self._adopt_array(node, body)
@@ -204,10 +204,18 @@ class TiledResult:
         self._wait(2 * self._settings.connections)
         self._under_way.append(self._pool.submit(self._wire.put_block, node, index, content))
 
-    def _amend(self, node: Node, first: int, values: npt.NDArray[Any]) -> None:
+    def _amend(self, node: Node, heights: tuple[int, ...], first: int, values: npt.NDArray[Any]) -> None:
+        """Put a piece into a chunk that was sent: read, change, write.
+
+        Not by tiled's PATCH: where the last chunk is lower than the others, 0.2.20 makes the array higher.
+        """
         self._wait(0)
-        offset = (first, *(0,) * (values.ndim - 1))
-        self._wire.patch_array(node, offset, values.shape, values.tobytes())
+        place, offset = divmod(first, heights[0])
+        index = (place, *(0,) * (values.ndim - 1))
+        content = self._wire.get_block(node, index)
+        chunk = np.frombuffer(content, values.dtype).reshape(heights[place], *values.shape[1:]).copy()
+        chunk[offset : offset + len(values)] = values
+        self._wire.put_block(node, index, chunk.tobytes())
 
     def _wait(self, most: int) -> None:
         """Wait until at most ``most`` blocks are under way; raises what went wrong with those that ended."""

@@ -88,13 +88,11 @@ class TiledWire:
         parameters = {"block": ",".join(map(str, block))}
         self._send("PUT", where, bytes(content), parameters, media="application/octet-stream")
 
-    def patch_array(
-        self, node: Node, offset: Sequence[int], shape: Sequence[int], content: bytes | memoryview
-    ) -> None:
-        """Write a part of an array that need not be a chunk."""
-        where = f"{self.uri}/api/v1/array/full/{'/'.join(node)}"
-        parameters = {"offset": ",".join(map(str, offset)), "shape": ",".join(map(str, shape))}
-        self._send("PATCH", where, bytes(content), parameters, media="application/octet-stream")
+    def get_block(self, node: Node, block: Sequence[int]) -> bytes:
+        """Return one chunk of an array as `put_block` takes it."""
+        where = f"{self.uri}/api/v1/array/block/{'/'.join(node)}"
+        parameters = {"block": ",".join(map(str, block)), "format": "application/octet-stream"}
+        return self._send("GET", where, None, parameters).content
 
     def put_table(self, node: Node, content: bytes) -> None:
         """Write a table, an Arrow file, whole."""

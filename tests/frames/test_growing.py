@@ -46,7 +46,17 @@ def writing(path: Path, mode: str, chunk: int) -> Iterator[Writer]:
 
 @pytest.mark.parametrize("says_swmr", [True, False])
 @pytest.mark.parametrize(
-    ("mode", "chunk"), [("swmr", 1), ("swmr", 4), ("open", 1), ("open", 4), ("reopen", 1), ("reopen", 4)]
+    ("mode", "chunk"),
+    [
+        ("swmr", 1),
+        ("swmr", 4),
+        ("open", 1),
+        ("open", 4),
+        ("reopen", 1),
+        ("reopen", 4),
+        ("reopen latest", 1),
+        ("reopen latest", 4),
+    ],
 )
 def test_each_frame_can_be_read_once_it_is_announced(
     tmp_path: Path, mode: str, chunk: int, says_swmr: bool

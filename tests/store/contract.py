@@ -86,6 +86,17 @@ class ResultStoreContract:
             result.commit("complete", {})
         np.testing.assert_array_equal(self.look(store, scan.uid, "r").arrays["cells"], volume)
 
+    def test_a_piece_written_again_replaces(self, store: ResultStore) -> None:
+        scan, volume = a_scan(), np.arange(11 * 12, dtype=np.uint8).reshape(11, 3, 4)
+        with store.open(scan, "r", {}) as result:
+            result.create_array("labels", volume.shape, np.uint8, {})
+            result.write_array("labels", 0, np.zeros_like(volume))
+            result.write_array("labels", 3, volume[3:9])
+            result.commit("complete", {})
+        expected = np.zeros_like(volume)
+        expected[3:9] = volume[3:9]
+        np.testing.assert_array_equal(self.look(store, scan.uid, "r").arrays["labels"], expected)
+
     def test_the_same_pair_again_overwrites(self, store: ResultStore) -> None:
         scan = a_scan()
         for value, shape in ((1, (4, 3, 3)), (2, (4, 3, 3)), (3, (5, 2, 3))):
