@@ -165,7 +165,8 @@ class ZmqSource:
                 if self._monitor in ready:
                     self._note(recv_monitor_message(self._monitor)["event"])
                 if self._socket in ready:
-                    self._queue(self._socket.recv())
+                    parts = self._socket.recv_multipart()
+                    self._queue(parts[0] if len(parts) == 1 else b"")  # no document comes in parts
         finally:
             self._ready.clear()
             self._is_connected = False
