@@ -1,0 +1,83 @@
+"""Simulate scans, reconstruct them as the daemon does and pair each volume with its truth.
+
+    python benchmarks/segmentation/simulated_data.py DATA --instrument anatomix --seeds 1-8
+
+Writes ``DATA/<instrument>_<seed>_m<radius>.h5`` with ``/volume`` and ``/labels``, as `streamlcn train` wants
+them. Every seed is another bone in another microscope (``--randomise``); ``--plain`` keeps the instrument as
+its file describes it. The axis of rotation comes from the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from streamlcn.files import open_scan_file
+from streamlcn.reconstruction import ReconstructionSettings, reconstruct
+from streamlcn.reconstruction.settings import CorrectionSettings
+
+
+def main() -> None:
+    """Parse arguments and make what is not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--instrument", default="anatomix")
+    parser.add_argument("--size", default="small")
+    parser.add_argument("--seeds", default="1-8", help="first-last")
+    parser.add_argument("--median", type=int, nargs="+", default=[2], help="radii of the median filter, px")
+    parser.add_argument("--plain", action="store_true", help="the instrument itself, no random neighbour")
+    chosen = parser.parse_args()
+    first, _, last = chosen.seeds.partition("-")
+    chosen.data.mkdir(parents=True, exist_ok=True)
+    for seed in range(int(first), int(last or first) + 1):
+        stem = f"{chosen.instrument}{'_plain' if chosen.plain else ''}_{seed}"
+        wanted = {radius: chosen.data / f"{stem}_m{radius}.h5" for radius in chosen.median}
+        missing = {radius: path for radius, path in wanted.items() if not path.exists()}
+        if not missing:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            scan = Path(folder) / "scan.h5"
+            _simulate(scan, chosen.instrument, chosen.size, seed, is_plain=chosen.plain)
+            for radius, path in missing.items():
+                _pair(scan, path, radius)
+                print(path, flush=True)
+
+
+def _simulate(path: Path, instrument: str, size: str, seed: int, *, is_plain: bool) -> None:
+    command = [sys.executable, "-m", "simulators", "write", "--instrument", instrument, "--size", size]
+    command += ["--seed", str(seed), "--out", str(path), *([] if is_plain else ["--randomise"])]
+    subprocess.run(command, check=True)
+
+
+def _pair(scan_path: Path, path: Path, median_radius_px: int) -> None:
+    with h5py.File(scan_path) as file:
+        labels = file["truth/labels"][()]
+        axis = float(file["truth"].attrs["rotation_axis_px"])
+    settings = ReconstructionSettings(correction=CorrectionSettings(median_radius_px=median_radius_px))
+    with open_scan_file(scan_path) as scan:
+        volume = reconstruct(
+            scan.projections[:],
+            scan.flats[:],
+            scan.darks[:],
+            scan.angles_rad,
+            centre=round(axis, 1),
+            settings=settings,
+            phase_shift_rad=scan.phase_shift_rad,
+        )
+        voxel_um = scan.voxel_size_um
+    part = path.with_suffix(".part")
+    with h5py.File(part, "w") as file:
+        file.create_dataset("volume", data=volume.astype(np.float32), chunks=(1, *volume.shape[1:]))
+        file.create_dataset("labels", data=labels, chunks=(1, *labels.shape[1:]), compression="gzip")
+        file.attrs.update({"voxel_size_um": voxel_um, "median_radius_px": median_radius_px})
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    main()

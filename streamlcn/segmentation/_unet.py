@@ -1,0 +1,53 @@
+"""U-Net (Ronneberger et al. 2015) with padded convolutions: one slice in, its classes out."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from streamlcn.segmentation._blocks import ConvBlock, UpBlock, halves_of
+from streamlcn.segmentation.settings import NetworkConfig
+
+__all__ = ["UNet"]
+
+
+class UNet(nn.Module):
+    """(n, 1, rows, columns) normalised grey values -> (n, class_count, rows, columns) logits.
+
+    Rows and columns are multiples of ``config.multiple``. Filters double at each level: base, 2 base, ...
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.base * 2**level for level in range(config.levels)]
+        self.down = nn.ModuleList(
+            ConvBlock(inputs, width, config.norm)
+            for inputs, width in zip([1, *widths[:-1]], widths, strict=True)
+        )
+        self.pool = nn.MaxPool2d(2)
+        self.ups = nn.ModuleList(
+            UpBlock(2 * width, width, width, config.norm) for width in reversed(widths[:-1])
+        )
+        self.head = nn.Conv2d(config.base, config.class_count, 1)
+
+    def features(self, slices: Tensor) -> Tensor:
+        """Return the deepest features: (n, base 2^(levels-1), rows / multiple, columns / multiple)."""
+        return self._encode(slices)[1]
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Return logits of each slice."""
+        skips, x = self._encode(slices)
+        for up, half in zip(self.ups, halves_of(self.ups, skips), strict=True):
+            x = up(x, half)
+        logits: Tensor = self.head(x)
+        return logits
+
+    def _encode(self, slices: Tensor) -> tuple[list[Tensor], Tensor]:
+        skips: list[Tensor] = []
+        x = slices
+        for level, block in enumerate(self.down):
+            if level:
+                skips.append(x)
+                x = self.pool(x)
+            x = block(x)
+        return skips, x

@@ -1,0 +1,42 @@
+"""From labelled volumes to model bundles, and how good those are.
+
+Importing this package does not load torch; training does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streamlcn.training._report import EpochRecord, Evaluation, ScanEvaluation, TrainingReport
+from streamlcn.training.settings import FAST, FINE_TUNING, PAPER, RECIPES, TrainingSettings
+
+if TYPE_CHECKING:
+    from streamlcn.training._evaluate import evaluate
+    from streamlcn.training._train import finetune, train
+
+__all__ = [
+    "FAST",
+    "FINE_TUNING",
+    "PAPER",
+    "RECIPES",
+    "EpochRecord",
+    "Evaluation",
+    "ScanEvaluation",
+    "TrainingReport",
+    "TrainingSettings",
+    "evaluate",
+    "finetune",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "evaluate":
+        from streamlcn.training._evaluate import evaluate
+
+        return evaluate
+    if name in ("finetune", "train"):
+        from streamlcn.training import _train
+
+        return getattr(_train, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,91 @@
+"""A model against labelled volumes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from streamlcn.model import CLASS_NAMES, Label
+from streamlcn.segmentation._model import Model, load_model
+from streamlcn.training._data import UNLABELLED, LabelledScan, read_scans
+from streamlcn.training._report import Evaluation, ScanEvaluation
+
+__all__ = ["confusion", "evaluate", "evaluate_model", "overlap"]
+
+_COUNT = len(CLASS_NAMES)
+
+
+def evaluate(data_dir: str | Path, bundle: str | Path, *, device: str = "auto") -> Evaluation:
+    """Segment every volume of a folder with a bundle's model and compare. Raises `BadInput`."""
+    model = load_model(bundle, device=device)
+    scans = read_scans(data_dir)
+    return evaluate_model(model, scans, {scan.name: scan.labelled_slices for scan in scans})
+
+
+def evaluate_model(
+    model: Model, scans: list[LabelledScan], slices: dict[str, npt.NDArray[np.intp]]
+) -> Evaluation:
+    """Compare labels of the given slices of each scan; scans without any are left out."""
+    tables, judged = [], []
+    for scan in scans:
+        if not len(slices[scan.name]):
+            continue
+        started = time.perf_counter()
+        labels = model.segment(scan.volume)
+        seconds = time.perf_counter() - started
+        chosen = slices[scan.name]
+        table = confusion(scan.labels[chosen], labels[chosen])
+        tables.append(table)
+        dice, iou = overlap(table)
+        score, flag = model.ood(scan.volume)
+        judged.append(
+            ScanEvaluation(
+                name=scan.name,
+                dice=dice,
+                iou=iou,
+                porosity=_porosity(table.sum(axis=0)),
+                porosity_true=_porosity(table.sum(axis=1)),
+                ood_score=score,
+                ood_flag=flag,
+                seconds=seconds,
+            )
+        )
+    dice, iou = overlap(np.sum(tables, axis=0))
+    errors = [each.porosity_error for each in judged if each.porosity_error is not None]
+    return Evaluation(
+        model=model.description,
+        dice=dice,
+        iou=iou,
+        porosity_error_mean=float(np.mean(errors)) if errors else None,
+        porosity_error_largest=float(max(errors, key=abs)) if errors else None,
+        scans=tuple(judged),
+    )
+
+
+def confusion(truth: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return how many voxels of true class (row) got which label (column); 255 in truth is left out."""
+    known = truth != UNLABELLED
+    pairs = truth[known].astype(np.int64) * _COUNT + labels[known]
+    return np.bincount(pairs, minlength=_COUNT**2).reshape(_COUNT, _COUNT)
+
+
+def overlap(table: npt.NDArray[np.int64]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return Dice 2 TP / (2 TP + FP + FN) and IoU TP / (TP + FP + FN) of each class that occurs."""
+    both = np.diag(table)
+    sizes = table.sum(axis=0) + table.sum(axis=1)
+    dice, iou = {}, {}
+    for index, name in enumerate(CLASS_NAMES):
+        if sizes[index]:
+            dice[name] = float(2 * both[index] / sizes[index])
+            iou[name] = float(both[index] / (sizes[index] - both[index]))
+    return dice, iou
+
+
+def _porosity(counts: Any) -> float | None:
+    """LCN over bone, shade-off and LCN; None without any of them."""
+    tissue = int(counts[Label.BONE] + counts[Label.LCN] + counts[Label.SHADE_OFF])
+    return float(counts[Label.LCN] / tissue) if tissue else None
