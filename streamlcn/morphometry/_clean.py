@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
@@ -89,7 +88,7 @@ def _small_holes(lcn: _Mask, threshold: int) -> _Mask:
     filled = np.zeros(lcn.shape, np.bool_)
     if threshold <= 0 or not lcn.any():
         return filled
-    labelled, count = cc3d.connected_components(~lcn, connectivity=6, return_N=True)
+    labelled, count = label(~lcn, 6)
     small = sizes(labelled, count) < threshold
     small[0] = False
     for axis in range(3):

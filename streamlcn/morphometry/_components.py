@@ -23,6 +23,9 @@ def label(mask: npt.NDArray[np.bool_], connectivity: int) -> tuple[npt.NDArray[A
     """Return the components numbered from 1 in order of their first voxel, and their count."""
     if connectivity not in (6, 26):
         raise BadInput(f"connectivity {connectivity} is not 6 or 26")
+    if sorted(mask.shape)[1] == 1:  # cc3d 4.1 finds too little room for a single line of voxels
+        padded, count = label(np.pad(mask, 1), connectivity)
+        return np.ascontiguousarray(padded[1:-1, 1:-1, 1:-1]), count
     out, count = cc3d.connected_components(mask, connectivity=26 if connectivity == 26 else 6, return_N=True)
     return out, int(count)
 

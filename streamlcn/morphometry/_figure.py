@@ -73,7 +73,8 @@ def _draw_cells(axes: Any, analysis: Analysis, hit: Any, shade: Any, index: Any)
     from matplotlib import colormaps
 
     numbers = analysis.cells.reshape(-1)[index]
-    palette = np.array([colormaps["tab20"]((n * 7) % 20)[:3] for n in range(int(numbers.max()) + 1)])
+    colours = [n for n in range(20) if n not in (14, 15)]  # without the greys of orphans
+    palette = np.array([colormaps["tab20"](colours[n * 7 % 18])[:3] for n in range(int(numbers.max()) + 1)])
     palette[0] = _GREY
     image = np.ones((*hit.shape, 3))
     image[hit] = palette[numbers[hit]] * shade[hit][:, None]
@@ -106,6 +107,7 @@ def _draw_histogram(axes: Any, analysis: Analysis) -> None:
     axes.axvspan(0, settings.resolution_um, color="0.8", zorder=0, label="below resolution")
     axes.axvline(settings.lacuna_thickness_um, color="black", ls="--", lw=1, label="lacuna from here")
     axes.set_xlim(left=0)
+    axes.set_ylim(0, 1.05 * max(float((thin + thick).max(initial=0)), 1e-3))
     axes.set_xlabel("local thickness (µm)")
     axes.set_ylabel("volume fraction (1/µm)")
     axes.set_title("Local thickness, by volume", loc="left", fontsize=10)
@@ -117,7 +119,7 @@ def _draw_table(axes: Any, values: Morphometry) -> None:
     axes.set_axis_off()
     drawn = axes.table(
         cellText=_lines(values),
-        colLabels=["quantity", "value", "surface 1 voxel in … out"],
+        colLabels=["quantity", "value", "1 voxel in … out"],
         colWidths=[0.42, 0.25, 0.33],
         cellLoc="left",
         colLoc="left",
