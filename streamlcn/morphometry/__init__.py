@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streamlcn.morphometry._rows import write_lacunae_csv
     from streamlcn.morphometry._shape import order_parameter, shape
     from streamlcn.morphometry._skeleton import primary_canaliculi, skeleton
+    from streamlcn.morphometry._stream import local_thickness_streamed
     from streamlcn.morphometry._thickness import local_thickness, local_thickness_bonej
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "label_maps",
     "local_thickness",
     "local_thickness_bonej",
+    "local_thickness_streamed",
     "measure",
     "order_parameter",
     "primary_canaliculi",
@@ -51,6 +53,7 @@ _HOMES = {
     "label_maps": "_analyse",
     "local_thickness": "_thickness",
     "local_thickness_bonej": "_thickness",
+    "local_thickness_streamed": "_stream",
     "measure": "_analyse",
     "order_parameter": "_shape",
     "primary_canaliculi": "_skeleton",

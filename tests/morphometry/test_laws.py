@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamlcn.morphometry import analyse, components, components_streamed, euler, local_thickness
+from streamlcn.morphometry import (
+    analyse,
+    components,
+    components_streamed,
+    euler,
+    local_thickness,
+    local_thickness_streamed,
+)
 from streamlcn.morphometry._configurations import configuration_histogram, euler_of
 from streamlcn.morphometry._distance import squared_distance_histogram
 from tests.morphometry import phantoms
@@ -88,3 +95,16 @@ def test_cells_and_orphans_add_up_to_the_network():
 def test_thickness_scales_with_the_voxel():
     lcn = network() == 2
     assert np.allclose(local_thickness(lcn, 0.2), 2 * local_thickness(lcn, 0.1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(masks(), st.integers(1, 9))
+def test_thickness_has_the_same_bits_slab_by_slab(mask, height):
+    slabs = list(local_thickness_streamed(lambda a, b: mask[a:b], len(mask), 0.1, height))
+    assert np.array_equal(np.concatenate(slabs), local_thickness(mask, 0.1))
+
+
+def test_thickness_of_a_large_ball_has_the_same_bits_in_thin_slabs():
+    mask = phantoms.ball(40, 20, 15)
+    slabs = list(local_thickness_streamed(lambda a, b: mask[a:b], 40, 0.1, 3))
+    assert np.array_equal(np.concatenate(slabs), local_thickness(mask, 0.1))
