@@ -53,7 +53,8 @@ def write_bundle(folder: Path, network: Network, manifest: Manifest, card: str) 
         else value.cpu().contiguous()
         for name, value in network.state_dict().items()
     }
-    data = save_tensors(halves, metadata={"format": "pt", "name": manifest.name})
+    # One key only: safetensors writes several in random order, and the bytes name the model.
+    data = save_tensors(halves, metadata={"format": "pt"})
     manifest = manifest.model_copy(update={"weights_sha256": hashlib.sha256(data).hexdigest()})
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(data)

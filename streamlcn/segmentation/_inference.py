@@ -50,5 +50,8 @@ def logits_of_slices(
     kept: dict[int, Encoded] = {}
     for z in range(start, stop):
         window = [min(max(near, 0), depth - 1) for near in (z - 1, z, z + 1)]
-        kept = {near: kept[near] if near in kept else network.encode(ready(near)) for near in window}
+        kept = {near: kept[near] for near in window if near in kept}
+        for near in window:
+            if near not in kept:
+                kept[near] = network.encode(ready(near))
         yield cut(network.decode(*(kept[near] for near in window)))

@@ -1,0 +1,57 @@
+"""The score is 1 for the farthest held-out volume and grows with distance."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from streamlcn.segmentation import Model
+from streamlcn.segmentation._build import Network
+from streamlcn.segmentation._manifest import Manifest
+from streamlcn.segmentation._normalise import GREY_LEVELS, Normalisation
+from streamlcn.segmentation._ood import Looks, fit_reference, look_at, score
+
+CPU = torch.device("cpu")
+
+
+def bone(seed: int, power: float = 1.0) -> npt.NDArray[np.float32]:
+    """A textured volume; ``power`` bends its grey values."""
+    rng = np.random.default_rng(seed)
+    field = np.abs(
+        np.fft.ifftn(np.fft.fftn(rng.standard_normal((6, 32, 32))) / (1 + np.hypot(*np.ogrid[:32, :32])))
+    )
+    return (field**power).astype(np.float32)
+
+
+def looks(network: Network, volume: npt.NDArray[np.float32]) -> Looks:
+    normalisation = Normalisation()
+    return look_at(network, volume, normalisation.scale(volume), normalisation.view_radius, CPU)
+
+
+def test_held_out_volumes_score_at_most_one_and_strange_ones_more(
+    network: Network, manifest: Manifest
+) -> None:
+    training = [looks(network, bone(seed)) for seed in range(6)]
+    held_out = [looks(network, bone(seed)) for seed in range(6, 9)]
+    reference = fit_reference(training, held_out)
+    scores = [score(each, reference) for each in held_out]
+    assert max(scores) == pytest.approx(1, abs=1e-4)
+    model = Model(network, manifest.model_copy(update={"ood": reference}), CPU)
+    own, own_flag = model.ood(bone(20))
+    strange, strange_flag = model.ood(bone(20, power=4.0))
+    assert own is not None
+    assert strange is not None
+    assert strange > 1.5 > own
+    assert (own_flag, strange_flag) == (False, True)
+
+
+def test_either_distance_alone_raises_the_score() -> None:
+    rng = np.random.default_rng(0)
+    grey = np.linspace(0, 1, len(GREY_LEVELS))
+    training = [Looks(grey, rng.standard_normal((10, 3))) for _ in range(5)]
+    held_out = [Looks(grey + 0.01, rng.standard_normal((10, 3)))]
+    reference = fit_reference(training, held_out)
+    assert score(Looks(grey + 0.05, training[0].features), reference) == pytest.approx(5, rel=0.01)
+    assert score(Looks(grey, training[0].features + 30), reference) > 5

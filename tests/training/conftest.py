@@ -1,0 +1,18 @@
+"""Training data on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from labelled_scenes import scene, write
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Six scans as NAME.h5."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for seed in range(6):
+        write(folder / f"bone{seed}_m0.h5", *scene(seed))
+    return folder
