@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -19,6 +20,9 @@ from streamlcn.segmentation._manifest import Manifest
 __all__ = ["CARD", "MANIFEST", "WEIGHTS", "read_bundle", "write_bundle"]
 
 WEIGHTS, MANIFEST, CARD = "model.safetensors", "manifest.json", "README.md"
+
+_NUMBERS = re.compile(r"\[[-+0-9.eE,\s]+\]")
+"""Lists of numbers in indented JSON; they go on one line each."""
 
 
 def read_bundle(folder: Path, sha256: str | None = None) -> tuple[Network, Manifest]:
@@ -59,6 +63,7 @@ def write_bundle(folder: Path, network: Network, manifest: Manifest, card: str) 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(data)
     text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    text = _NUMBERS.sub(lambda found: " ".join(found[0].split()), text)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     (folder / CARD).write_text(card, encoding="utf-8")
     return manifest

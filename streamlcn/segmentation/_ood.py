@@ -63,11 +63,16 @@ def fit_reference(training: list[Looks], held_out: list[Looks]) -> OodReference:
         grey_levels=GREY_LEVELS,
         grey_quantiles=tuple(grey.round(6).tolist()),
         grey_unit=max(_grey_distance(looks, grey) for looks in held_out),
-        feature_mean=tuple(mean.tolist()),
-        feature_precision=tuple(tuple(row) for row in precision.tolist()),
+        feature_mean=_rounded(mean),
+        feature_precision=tuple(_rounded(row) for row in precision),
         feature_unit=max(_feature_distance(looks, mean, precision) for looks in held_out),
         flag_above=FLAG_ABOVE,
     )
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """Six digits: a manifest is read by people too."""
+    return tuple(float(f"{value:.6g}") for value in values)
 
 
 def score(looks: Looks, reference: OodReference) -> float:

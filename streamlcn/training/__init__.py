@@ -11,7 +11,7 @@ from streamlcn.training._report import EpochRecord, Evaluation, ScanEvaluation, 
 from streamlcn.training.settings import FAST, FINE_TUNING, PAPER, RECIPES, TrainingSettings
 
 if TYPE_CHECKING:
-    from streamlcn.training._evaluate import evaluate
+    from streamlcn.training._evaluate import document, evaluate
     from streamlcn.training._train import finetune, train
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "ScanEvaluation",
     "TrainingReport",
     "TrainingSettings",
+    "document",
     "evaluate",
     "finetune",
     "train",
@@ -31,10 +32,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "evaluate":
-        from streamlcn.training._evaluate import evaluate
+    if name in ("document", "evaluate"):
+        from streamlcn.training import _evaluate
 
-        return evaluate
+        return getattr(_evaluate, name)
     if name in ("finetune", "train"):
         from streamlcn.training import _train
 

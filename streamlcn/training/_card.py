@@ -10,8 +10,8 @@ from streamlcn.training._report import Evaluation
 __all__ = ["make_card"]
 
 
-def make_card(manifest: Manifest, judged: Evaluation) -> str:
-    """Return Markdown with every figure from the manifest and the evaluation."""
+def make_card(manifest: Manifest, judged: Evaluation, notes: str = "") -> str:
+    """Return Markdown with every figure from the manifest and the evaluation; ``notes`` come first."""
     provenance, network = manifest.provenance, manifest.network
     versions = ", ".join(f"{key} {value}" for key, value in provenance["versions"].items())
     voxel = manifest.voxel_size_um
@@ -19,6 +19,7 @@ def make_card(manifest: Manifest, judged: Evaluation) -> str:
     lines = [
         f"# {manifest.name}",
         "",
+        *([notes, ""] if notes else []),
         f"{network.kind}, {network.base} filters at full resolution, {network.levels} levels; "
         f"classes {', '.join(manifest.classes)}. Weights: SHA-256 `{manifest.weights_sha256}`.",
         "",

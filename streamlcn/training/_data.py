@@ -8,7 +8,7 @@ A folder holds, per scan NAME, either ``NAME.h5`` with the datasets ``/volume`` 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from streamlcn.errors import BadInput
 from streamlcn.files import read_volume
-from streamlcn.model import CLASS_NAMES
+from streamlcn.model import CLASS_NAMES, Label
 
-__all__ = ["UNLABELLED", "LabelledScan", "list_scans", "read_scan", "read_scans"]
+__all__ = ["UNLABELLED", "LabelledScan", "list_scans", "merge_shade_off", "read_scan", "read_scans"]
 
 UNLABELLED = 255
 
@@ -100,6 +100,12 @@ def read_scan(name: str, volume_spec: str, labels_spec: str) -> LabelledScan:
         voxel_size_um=_voxel_size(volume_spec),
         sha256=digest.hexdigest(),
     )
+
+
+def merge_shade_off(scan: LabelledScan) -> LabelledScan:
+    """Return the scan with shade-off counted as the bone that it is."""
+    labels = np.where(scan.labels == Label.SHADE_OFF, np.uint8(Label.BONE), scan.labels)
+    return replace(scan, labels=labels.astype(np.uint8))
 
 
 def _voxel_size(spec: str) -> float | None:

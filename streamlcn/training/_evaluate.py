@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from streamlcn.errors import BadInput
 from streamlcn.model import CLASS_NAMES, Label
+from streamlcn.segmentation._bundle import read_bundle, write_bundle
 from streamlcn.segmentation._model import Model, load_model
-from streamlcn.training._data import UNLABELLED, LabelledScan, read_scans
+from streamlcn.training._card import make_card
+from streamlcn.training._data import UNLABELLED, LabelledScan, merge_shade_off, read_scans
 from streamlcn.training._report import Evaluation, ScanEvaluation
 
-__all__ = ["confusion", "evaluate", "evaluate_model", "overlap"]
+__all__ = ["confusion", "document", "evaluate", "evaluate_model", "overlap"]
 
 _COUNT = len(CLASS_NAMES)
 
@@ -29,7 +32,12 @@ def evaluate(data_dir: str | Path, bundle: str | Path, *, device: str = "auto") 
 def evaluate_model(
     model: Model, scans: list[LabelledScan], slices: dict[str, npt.NDArray[np.intp]]
 ) -> Evaluation:
-    """Compare labels of the given slices of each scan; scans without any are left out."""
+    """Compare labels of the given slices of each scan; scans without any are left out.
+
+    For a model without the class shade-off, shade-off in the truth counts as bone.
+    """
+    if "shade_off" not in model.manifest.classes:
+        scans = [merge_shade_off(scan) for scan in scans]
     tables, judged = [], []
     for scan in scans:
         if not len(slices[scan.name]):
@@ -64,6 +72,25 @@ def evaluate_model(
         porosity_error_largest=float(max(errors, key=abs)) if errors else None,
         scans=tuple(judged),
     )
+
+
+def document(
+    data_dir: str | Path, bundle: str | Path, *, notes: str = "", device: str = "auto"
+) -> Evaluation:
+    """Judge a bundle on a folder that took no part in its training, and make that its card and metrics.
+
+    Raises `BadInput`, also where a volume of the folder was trained on.
+    """
+    network, manifest = read_bundle(Path(bundle))
+    seen = set(manifest.provenance.get("data_sha256", {}).values())
+    known = [scan.name for scan in read_scans(data_dir) if scan.sha256 in seen]
+    if known:
+        raise BadInput(f"{bundle} was trained or tuned on {known[0]}: judge it on other scans than that")
+    judged = evaluate(data_dir, bundle, device=device)
+    metrics = judged.model_dump(mode="json", include={"dice", "iou", "porosity_error_mean"})
+    manifest = manifest.model_copy(update={"metrics": metrics})
+    write_bundle(Path(bundle), network, manifest, make_card(manifest, judged, notes))
+    return judged
 
 
 def confusion(truth: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -22,7 +22,7 @@ from streamlcn.segmentation._normalise import Normalisation
 from streamlcn.segmentation._ood import fit_reference, look_at
 from streamlcn.segmentation.settings import NetworkConfig
 from streamlcn.training._card import make_card
-from streamlcn.training._data import UNLABELLED, LabelledScan, read_scans
+from streamlcn.training._data import UNLABELLED, LabelledScan, merge_shade_off, read_scans
 from streamlcn.training._evaluate import evaluate_model
 from streamlcn.training._loop import Progress, run_epochs
 from streamlcn.training._patches import Part, Sampler
@@ -44,23 +44,25 @@ def train(
     device: str = "auto",
     progress: Progress | None = None,
     from_bundle: str | Path | None = None,
+    notes: str = "",
 ) -> TrainingReport:
     """Train a network on a folder of volumes and labels, write its bundle to ``out``, judge it.
 
     The same data, seed, settings and device give the same weights. With ``from_bundle`` every tensor of that
     bundle whose name and shape fit is taken over first (a U-Net gives its paths to a Sensor3D). Figures on
-    held-out data, as ``settings.split`` says, end up in the card. Raises `BadInput`.
+    held-out data, as ``settings.split`` says, end up in the card, below ``notes``. Raises `BadInput`.
     """
     if model not in ("sensor3d", "unet"):
         raise BadInput(f"there is no network {model!r}: say sensor3d or unet")
-    started = time.perf_counter()
     scans = read_scans(data_dir)
+    if settings.shade_off_is_bone:
+        scans = [merge_shade_off(scan) for scan in scans]
     classes = _classes_in(scans)
     config = NetworkConfig(kind=model, base=settings.base, levels=settings.levels, class_count=len(classes))
     network = build_network(config, seed)
     parent = _inherit(network, classes, Path(from_bundle)) if from_bundle is not None else None
     task = _Task(scans, classes, settings, seed, pick_device(device), parent)
-    return task.run(network, Path(out), name or f"{model}-{Path(data_dir).name}", progress, started)
+    return task.run(network, Path(out), name or f"{model}-{Path(data_dir).name}", progress, notes)
 
 
 def finetune(
@@ -73,6 +75,7 @@ def finetune(
     settings: TrainingSettings = FINE_TUNING,
     device: str = "auto",
     progress: Progress | None = None,
+    notes: str = "",
 ) -> TrainingReport:
     """Go on training a bundle's network on other data; classes may be fewer or more.
 
@@ -90,6 +93,7 @@ def finetune(
         device=device,
         progress=progress,
         from_bundle=from_bundle,
+        notes=notes,
     )
 
 
@@ -116,8 +120,9 @@ class _Task:
         self.split = split_scans(scans, settings.split, seed)
 
     def run(
-        self, network: Network, out: Path, name: str, progress: Progress | None, started: float
+        self, network: Network, out: Path, name: str, progress: Progress | None, notes: str
     ) -> TrainingReport:
+        started = time.perf_counter()
         torch.manual_seed(self.seed)
         network.to(self.device)
         epochs, reason = run_epochs(
@@ -137,7 +142,7 @@ class _Task:
         judged = evaluate_model(Model(network, manifest, self.device), self.scans, self.split.held_out)
         metrics = judged.model_dump(mode="json", include={"dice", "iou", "porosity_error_mean"})
         manifest = manifest.model_copy(update={"metrics": metrics})
-        manifest = write_bundle(out, network, manifest, make_card(manifest, judged))
+        manifest = write_bundle(out, network, manifest, make_card(manifest, judged, notes))
         return TrainingReport(
             bundle=str(out),
             name=name,

@@ -55,6 +55,10 @@ class TrainingSettings(Settings):
         "relative", description="What min_delta is a part of."
     )
     monitor: Literal["validation", "training"] = Field("validation", description="Whose loss is watched.")
+    shade_off_is_bone: bool = Field(
+        default=False,
+        description="Three classes: where artefacts are weak, shade-off has no class of its own.",
+    )
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of convolutions.")
     split: SplitSettings = Field(default_factory=SplitSettings)
     augment: AugmentSettings = Field(default_factory=AugmentSettings)
