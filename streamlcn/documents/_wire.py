@@ -70,8 +70,7 @@ def encode(
 ) -> bytes:
     """Return the message of a document, without pickle: msgpack holds arrays as they are, JSON as lists."""
     if codec == "json":
-        options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-        payload = orjson.dumps(dict(document), option=options, default=_listed)
+        payload = orjson.dumps(dict(document), default=_listed)
     else:
         payload = msgpack.packb(dict(document), default=_packable, use_bin_type=True)
     return b" ".join((prefix, name.encode("ascii"), payload))
