@@ -1,38 +1,45 @@
-"""The volume while it grows, on the CPU or on any torch device.
+"""The volume while it grows.
 
-An accumulator takes filtered projections in sequence; each voxel adds them one by one, so that how they were
-grouped never shows in the bits.
+An accumulator takes projections in sequence; each voxel adds them one by one, so that how they were grouped
+never shows in the bits.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from streamlcn.reconstruction._filter import RowFilter
 from streamlcn.reconstruction._kernel import TILE, back_project, write_slices
 
-__all__ = ["Accumulator", "CpuAccumulator", "TorchAccumulator", "usable_threads"]
+__all__ = ["Accumulator", "CpuAccumulator", "Projected", "usable_threads"]
 
 SLAB_ROWS = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """One projection on its way: a function that makes its line integrals (row, column), called once."""
+
+    lines: Callable[[], npt.NDArray[np.float32]]
+    angle_rad: float
+    weight: float
+
+
 class Accumulator(Protocol):
-    """Sum of back-projections, (row, column, column) in the end, unscaled."""
+    """Sum of filtered back-projections, unscaled."""
 
     slab_rows: int
 
-    def add(self, filtered: torch.Tensor, angle_rad: float, weight: float) -> None:
-        """Queue one filtered projection (row, column + 2 margin)."""
-        ...
-
-    def flush(self) -> None:
-        """Bring what is queued into the volume."""
+    def add(self, projections: Sequence[Projected]) -> None:
+        """Filter these and add them to the volume, one after the other."""
         ...
 
     def clear(self) -> None:
@@ -68,47 +75,49 @@ def aligned_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
 class CpuAccumulator:
     """Compiled kernel on threads of our own; slabs of up to 64 rows as (y, x, z)."""
 
-    def __init__(self, rows: int, columns: int, centre: float, margin: int, batch: int, threads: int) -> None:
-        slabs = math.ceil(rows / SLAB_ROWS)
-        self.slab_rows = math.ceil(rows / slabs)
-        self._rows, self._columns = rows, columns
-        self._origin = centre + margin
+    def __init__(
+        self, shape: tuple[int, int], centre: float, row_filter: RowFilter, batch: int, threads: int
+    ) -> None:
+        self._rows, self._columns = shape
+        self._filter = row_filter
+        self._origin = centre + row_filter.geometry.margin
+        slabs = math.ceil(self._rows / SLAB_ROWS)
+        self.slab_rows = math.ceil(self._rows / slabs)
         depth = math.ceil(self.slab_rows / 16) * 16 if self.slab_rows > 8 else self.slab_rows
-        self._slabs = [aligned_zeros((columns, columns, depth)) for _ in range(slabs)]
-        self._queue = [aligned_zeros((batch, columns + 2 * margin, depth)) for _ in range(slabs)]
-        self._angles = np.zeros(batch)
-        self._count = 0
+        width = self._columns + 2 * row_filter.geometry.margin
+        self._slabs = [aligned_zeros((self._columns, self._columns, depth)) for _ in range(slabs)]
+        self._queue = [aligned_zeros((batch, width, depth)) for _ in range(slabs)]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="back-project")
 
-    def add(self, filtered: torch.Tensor, angle_rad: float, weight: float) -> None:
-        lines = filtered.numpy()
-        if weight != 1:
-            lines = lines * np.float32(weight)
-        for index, queue in enumerate(self._queue):
-            part = lines[index * self.slab_rows : (index + 1) * self.slab_rows]
-            queue[self._count, :, : len(part)] = part.T
-        self._angles[self._count] = angle_rad
-        self._count += 1
-        if self._count == len(self._angles):
-            self.flush()
+    def add(self, projections: Sequence[Projected]) -> None:
+        batch = len(self._queue[0])
+        for start in range(0, len(projections), batch):
+            part = projections[start : start + batch]
+            list(self._pool.map(self._prepare, range(len(part)), part))
+            self._back_project(np.array([p.angle_rad for p in part]))
 
-    def flush(self) -> None:
-        if not self._count:
-            return
-        cosines = np.cos(self._angles[: self._count])
-        sines = np.sin(self._angles[: self._count])
+    def _prepare(self, slot: int, projection: Projected) -> None:
+        filtered = self._filter(projection.lines())
+        if projection.weight != 1:
+            filtered = filtered * np.float32(projection.weight)
+        for index, queue in enumerate(self._queue):
+            part = filtered[:, index * self.slab_rows : (index + 1) * self.slab_rows]
+            queue[slot, :, : part.shape[1]] = part
+
+    def _back_project(self, angles: npt.NDArray[np.float64]) -> None:
+        cosines, sines = np.cos(angles), np.sin(angles)
         middle = (self._columns - 1) / 2
 
-        def work(slab: int, y: int) -> None:
-            rows = self._queue[slab][: self._count]
+        def work(task: tuple[int, int]) -> None:
+            slab, y = task
+            rows = self._queue[slab][: len(angles)]
             last = min(y + TILE, self._columns)
             back_project(self._slabs[slab], rows, cosines, sines, self._origin, middle, y, last)
 
-        self._share(work)
-        self._count = 0
+        bands = range(0, self._columns, TILE)
+        list(self._pool.map(work, [(slab, y) for slab in range(len(self._slabs)) for y in bands]))
 
     def clear(self) -> None:
-        self._count = 0
         for slab in self._slabs:
             slab[:] = 0
 
@@ -141,56 +150,3 @@ class CpuAccumulator:
         self, source: npt.NDArray[np.float32], target: npt.NDArray[np.float32], scale: float, y: int
     ) -> None:
         write_slices(source, np.float32(scale), target, y, min(y + TILE, self._columns))
-
-    def _share(self, work) -> None:  # type: ignore[no-untyped-def]
-        bands = range(0, self._columns, TILE)
-        tasks = [(slab, y) for slab in range(len(self._slabs)) for y in bands]
-        list(self._pool.map(lambda task: work(*task), tasks))
-
-
-class TorchAccumulator:
-    """Plain torch on any device: pixels of the circle as (pixel, z), two gathered lines per projection."""
-
-    def __init__(self, rows: int, columns: int, centre: float, margin: int, device: torch.device) -> None:
-        self.slab_rows = min(rows, SLAB_ROWS)
-        self._rows, self._columns = rows, columns
-        self._origin = centre + margin
-        middle = (columns - 1) / 2
-        offset = torch.arange(columns, dtype=torch.float64, device=device) - middle
-        inside = (offset[:, None] ** 2 + offset[None, :] ** 2) <= (columns / 2) ** 2
-        self._pixels = inside.nonzero()  # (pixel, 2): row and column
-        self._x = self._pixels[:, 1].double() - middle
-        self._y = middle - self._pixels[:, 0].double()
-        self._volume = torch.zeros((len(self._pixels), rows), dtype=torch.float32, device=device)
-
-    def add(self, filtered: torch.Tensor, angle_rad: float, weight: float) -> None:
-        lines = (filtered * weight if weight != 1 else filtered).T.contiguous()  # (u, z)
-        position = self._x * math.cos(angle_rad) + self._y * math.sin(angle_rad) + self._origin
-        below = position.long()
-        share = (position - below).float()[:, None]
-        self._volume.addcmul_(lines[below], 1 - share)
-        self._volume.addcmul_(lines[below + 1], share)
-
-    def flush(self) -> None:
-        """Nothing waits here."""
-
-    def clear(self) -> None:
-        self._volume.zero_()
-
-    def slab(self, z_start: int, z_stop: int, scale: float) -> npt.NDArray[np.float32]:
-        image = torch.zeros(
-            (z_stop - z_start, self._columns, self._columns), dtype=torch.float32, device=self._volume.device
-        )
-        image[:, self._pixels[:, 0], self._pixels[:, 1]] = self._volume[:, z_start:z_stop].T * scale
-        return image.cpu().numpy()
-
-    def plane(self, axis: int, index: int, scale: float) -> npt.NDArray[np.float32]:
-        if axis == 0:
-            return self.slab(index, index + 1, scale)[0]
-        chosen = self._pixels[:, axis - 1] == index
-        image = torch.zeros((self._rows, self._columns), dtype=torch.float32, device=self._volume.device)
-        image[:, self._pixels[chosen, 2 - axis]] = self._volume[chosen].T * scale
-        return image.cpu().numpy()
-
-    def close(self) -> None:
-        self._volume = torch.zeros((0, 0))

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import torch
-
 from streamlcn.errors import BadInput
-from streamlcn.reconstruction._accumulator import Accumulator, CpuAccumulator, TorchAccumulator
+from streamlcn.reconstruction._accumulator import Accumulator, CpuAccumulator
+from streamlcn.reconstruction._filter import FilterGeometry, RowFilter
 from streamlcn.reconstruction.settings import FbpSettings
 
-__all__ = ["make_accumulator", "torch_device"]
+__all__ = ["chosen_device", "make_accumulator"]
 
 
-def torch_device(name: str) -> torch.device:
-    """Return the torch device of a setting: auto is CUDA where there is one, else the CPU.
+def chosen_device(name: str) -> str:
+    """Return what a setting means here: auto is CUDA where there is one, else the CPU.
 
-    ``torch:cpu`` names the plain torch kernel on the CPU. Raises `BadInput` for one that is not there.
+    ``torch:cpu`` names the plain torch kernel on the CPU. Raises `BadInput` for a device that is not there.
     """
+    if name == "cpu":
+        return name
+    import torch
+
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name.removeprefix("torch:"))
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=torch.device(name.removeprefix("torch:")))
     except (RuntimeError, AssertionError) as error:
         raise BadInput(
             f"device {name!r} cannot be used ({error}): say auto, cpu, or a torch device"
         ) from error
-    return device
+    return name
 
 
 def make_accumulator(
-    method: FbpSettings,
-    device: torch.device,
-    shape: tuple[int, int],
-    centre: float,
-    margin: int,
-    threads: int,
+    method: FbpSettings, device: str, shape: tuple[int, int], centre: float, threads: int
 ) -> Accumulator:
-    """Return the compiled kernel for the CPU, plain torch for other devices."""
-    rows, columns = shape
-    if device.type == "cpu" and not method.device.startswith("torch:"):
-        return CpuAccumulator(rows, columns, centre, margin, method.batch, threads)
-    return TorchAccumulator(rows, columns, centre, margin, device)
+    """Return an empty volume for a detector ``shape`` (row, column) on a device of `chosen_device`."""
+    row_filter = RowFilter(FilterGeometry.around(shape[1], centre), method.filter, method.padding)
+    if device == "cpu":
+        return CpuAccumulator(shape, centre, row_filter, method.batch, threads)
+    import torch
+
+    from streamlcn.reconstruction._torch import TorchAccumulator
+
+    return TorchAccumulator(shape, centre, row_filter, torch.device(device.removeprefix("torch:")))

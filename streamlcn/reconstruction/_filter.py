@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy import fft
 
 from streamlcn.reconstruction.settings import FilterName
 
-__all__ = ["RowFilter", "ramp_response"]
+__all__ = ["FilterGeometry", "RowFilter", "ramp_response"]
 
 EDGE_COLUMNS = 5
 """Columns averaged into the value that stands beyond the detector."""
@@ -42,49 +42,52 @@ def ramp_response(length: int, window: FilterName) -> npt.NDArray[np.float64]:
     return response
 
 
-class RowFilter:
-    """Filters the rows of one projection at a time, always in the same shape, so that bits never depend on
-    how projections were grouped.
+@dataclass(frozen=True, slots=True)
+class FilterGeometry:
+    """Where a padded row begins and ends.
 
-    Parameters
-    ----------
-    columns, centre
-        Width of the detector and axis of rotation in pixels.
-    window, padding
-        Window on the ramp; what is assumed beyond the detector.
-    device
-        Where the transform runs and the result stays.
-
-    Attributes
-    ----------
-    margin
-        Columns before column 0 (and after the last) in the result: the image's circle reaches beyond the
-        detector when the axis is not in its middle.
+    ``margin`` columns are kept before column 0 and after the last, because the image's circle reaches beyond
+    the detector when the axis is not in its middle; rows of ``columns`` begin at ``first`` of ``length``.
     """
 
-    def __init__(
-        self, columns: int, centre: float, window: FilterName, padding: str, device: torch.device
-    ) -> None:
-        self.margin = math.ceil(abs(centre - (columns - 1) / 2)) + 3
-        self._columns = columns
-        self._length = fft.next_fast_len(2 * (columns + self.margin), real=True)
-        self._first = (self._length - columns) // 2
-        self._repeat_edges = padding == "edge"
-        self._device = device
-        response = ramp_response(self._length, window).astype(np.float32)
-        self._response = torch.from_numpy(response).to(device)
+    columns: int
+    margin: int
+    length: int
+    first: int
 
-    def __call__(self, lines: npt.NDArray[np.float32]) -> torch.Tensor:
-        """Return (row, column + 2 margin) float32 from line integrals (row, column)."""
+    @classmethod
+    def around(cls, columns: int, centre: float) -> FilterGeometry:
+        """Return the geometry for an axis at ``centre``."""
+        margin = math.ceil(abs(centre - (columns - 1) / 2)) + 3
+        length = int(fft.next_fast_len(2 * (columns + margin), real=True))
+        return cls(columns, margin, length, (length - columns) // 2)
+
+    @property
+    def window(self) -> slice:
+        """Columns of the padded row that back-projection can meet."""
+        return slice(self.first - self.margin, self.first + self.columns + self.margin)
+
+
+class RowFilter:
+    """Filters one projection at a time, always in the same shape, so that bits never depend on grouping."""
+
+    def __init__(self, geometry: FilterGeometry, window: FilterName, padding: str) -> None:
+        self.geometry = geometry
+        self._repeat_edges = padding == "edge"
+        self._response = ramp_response(geometry.length, window).astype(np.float32)[:, np.newaxis]
+
+    def __call__(self, lines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return (column + 2 margin, row) float32, filtered, from line integrals (row, column)."""
         rows, columns = lines.shape
-        first, last = self._first, self._first + columns
-        padded = torch.zeros((rows, self._length), dtype=torch.float32, device=self._device)
-        padded[:, first:last] = torch.from_numpy(lines).to(self._device)
+        first, last = self.geometry.first, self.geometry.first + columns
+        padded = np.zeros((self.geometry.length, rows), np.float32)
+        padded[first:last] = lines.T
         if self._repeat_edges:
             near = min(EDGE_COLUMNS, columns)
-            padded[:, :first] = padded[:, first : first + near].mean(dim=1, keepdim=True)
-            padded[:, last:] = padded[:, last - near : last].mean(dim=1, keepdim=True)
-        spectrum = torch.fft.rfft(padded)
+            padded[:first] = padded[first : first + near].mean(axis=0)
+            padded[last:] = padded[last - near : last].mean(axis=0)
+        spectrum = fft.rfft(padded, axis=0)
         spectrum *= self._response
-        filtered = torch.fft.irfft(spectrum, n=self._length)
-        return filtered[:, first - self.margin : last + self.margin]
+        filtered = fft.irfft(spectrum, n=self.geometry.length, axis=0, overwrite_x=True)
+        kept: npt.NDArray[np.float32] = filtered[self.geometry.window]
+        return kept

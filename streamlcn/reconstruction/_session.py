@@ -9,7 +9,7 @@ from the provisional one, the volume is made again from the frames as they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import numpy as np
@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, FrameKind, Reference, Scan, Slab
-from streamlcn.reconstruction._accumulator import Accumulator, usable_threads
+from streamlcn.reconstruction._accumulator import Accumulator, Projected, usable_threads
 from streamlcn.reconstruction._centre import Centre, centre_rows, estimate_centre, snapped
 from streamlcn.reconstruction._correction import Correction
-from streamlcn.reconstruction._devices import make_accumulator, torch_device
-from streamlcn.reconstruction._filter import RowFilter
+from streamlcn.reconstruction._devices import chosen_device, make_accumulator
 from streamlcn.reconstruction._kept import KeptFrames
 from streamlcn.reconstruction._rings import stripe_of
 from streamlcn.reconstruction._weights import relative_weights
@@ -46,7 +45,7 @@ class FbpReconstruction:
         self._scan, self._settings, self._method = scan, settings, settings.method
         self._threads = self._method.threads or usable_threads()
         try:
-            self._device = torch_device(self._method.device)
+            self._device = chosen_device(self._method.device)
             self._correction = Correction(
                 settings.correction, None if scan.is_line_integral else reference, scan.phase_shift_rad
             )
@@ -66,7 +65,6 @@ class FbpReconstruction:
         self._kept = KeptFrames(scan.uid, self._shape, scan.angles_rad)
         self._votes: dict[int, npt.NDArray[np.float32]] = {}
         self._accumulator: Accumulator | None = None
-        self._filter: RowFilter | None = None
         self._done: list[int] = []  # indices in the volume, in their sequence
         self._is_finished = False
 
@@ -140,7 +138,6 @@ class FbpReconstruction:
         if self._settings.correction.rings == "mean":
             self._subtract_rings(weights)
         accumulator = self._ready_accumulator()
-        accumulator.flush()
         scale = np.pi / sum(weights.values())
         rows, _ = self._detector()
         for first in range(0, rows, accumulator.slab_rows):
@@ -149,21 +146,24 @@ class FbpReconstruction:
 
     def _take(self, indices: list[int]) -> None:
         """Correct, filter and back-project kept frames of these indices, in this order."""
+        self._project([(index, self._lines_of(index), 1.0) for index in indices])
         for index in indices:
+            self._kept.mark_taken(index)
+        self._done += indices
+
+    def _lines_of(self, index: int) -> Callable[[], npt.NDArray[np.float32]]:
+        def correct() -> npt.NDArray[np.float32]:
             lines = self._correction.line_integrals(self._kept.pixels(index))
             if not self._is_final:
-                self._vote(index, lines)
-            self._project(index, lines, 1.0)
-            self._kept.mark_taken(index)
-            self._done.append(index)
+                self._votes[index] = lines[centre_rows(len(lines))]
+            return lines
 
-    def _vote(self, index: int, lines: npt.NDArray[np.float32]) -> None:
-        self._votes[index] = lines[centre_rows(len(lines))]
+        return correct
 
-    def _project(self, index: int, lines: npt.NDArray[np.float32], weight: float) -> None:
-        accumulator = self._ready_accumulator()
-        assert self._filter is not None
-        accumulator.add(self._filter(lines), self._kept.angle(index), weight)
+    def _project(self, work: list[tuple[int, Callable[[], npt.NDArray[np.float32]], float]]) -> None:
+        if work:
+            projections = [Projected(lines, self._kept.angle(index), weight) for index, lines, weight in work]
+            self._ready_accumulator().add(projections)
 
     def _settle_centre(self) -> None:
         """Find the final centre from all projections."""
@@ -172,7 +172,7 @@ class FbpReconstruction:
         order = self._kept.indices()
         for index in order:
             if index not in self._votes:
-                self._vote(index, self._correction.line_integrals(self._kept.pixels(index)))
+                self._lines_of(index)()
         try:
             found = estimate_centre(
                 np.stack([self._votes[i] for i in order]), self._kept.angles(), self._threads
@@ -201,19 +201,15 @@ class FbpReconstruction:
 
     def _correct_weights(self, weights: dict[int, float]) -> None:
         """Add what a projection's weight differs from one."""
-        for index, weight in weights.items():
-            if weight != 1:
-                lines = self._correction.line_integrals(self._kept.pixels(index))
-                self._project(index, lines, weight - 1)
+        self._project([(i, self._lines_of(i), w - 1) for i, w in weights.items() if w != 1])
 
     def _subtract_rings(self, weights: dict[int, float]) -> None:
         """Subtract the back-projection of the stripes, which is that of the stripe-free lines."""
         total = np.zeros(self._detector())
         for index in weights:
-            total += self._correction.line_integrals(self._kept.pixels(index))
+            total += self._lines_of(index)()
         stripe = stripe_of(total / len(weights), self._settings.correction.ring_width_px)
-        for index, weight in weights.items():
-            self._project(index, stripe, -weight)
+        self._project([(i, lambda: stripe, -w) for i, w in weights.items()])
 
     def _ready_accumulator(self) -> Accumulator:
         if self._accumulator is None:
@@ -224,9 +220,8 @@ class FbpReconstruction:
                     f"scan {self._scan.uid}: centre of rotation {centre} is not on the detector "
                     f"of {columns} columns"
                 )
-            self._filter = RowFilter(columns, centre, self._method.filter, self._method.padding, self._device)
             self._accumulator = make_accumulator(
-                self._method, self._device, (rows, columns), centre, self._filter.margin, self._threads
+                self._method, self._device, (rows, columns), centre, self._threads
             )
         return self._accumulator
 
@@ -238,7 +233,6 @@ class FbpReconstruction:
             )
         self._take(self._kept.ready(self._method.reorder_window))
         accumulator = self._ready_accumulator()
-        accumulator.flush()
         return accumulator.plane(axis, index, np.pi / max(len(self._done), 1))
 
     def _require_enough(self) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy import fft
 
 from streamlcn.reconstruction._filter import ramp_response
@@ -52,8 +51,8 @@ class Trials:
         self._length = length
         padding = ((0, 0), (0, 0), (self._first, length - self._columns - self._first))
         padded = np.pad(lines[::stride], padding, mode="edge")
-        spectra = torch.fft.rfft(torch.from_numpy(padded))
-        self._spectra = spectra * torch.from_numpy(ramp_response(length, "hann").astype(np.float32))
+        response = ramp_response(length, "hann").astype(np.float32)
+        self._spectra = fft.rfft(padded, axis=-1) * response  # (index, row, frequency)
 
     def search(self, guess: float, steps: int, step_px: float) -> Found:
         """Return the sharpest centre of ``steps`` around ``guess``; walks on when that is the last one."""
@@ -97,9 +96,7 @@ class Trials:
         margin = 3
         frequency = np.fft.rfftfreq(self._length)
         middle = (size - 1) / 2
-        ramps = torch.from_numpy(
-            np.exp(2j * np.pi * frequency * (centres - middle)[:, None]).astype(np.complex64)
-        )
+        ramps = np.exp(2j * np.pi * frequency * (centres - middle)[:, None]).astype(np.complex64)
         volume = np.zeros((size, size, depth), np.float32)
         first = max(0, (size - MAX_IMAGE_ROWS) // 2)
         bands = [(y, min(y + TILE, size - first)) for y in range(first, size - first, TILE)]
@@ -108,9 +105,10 @@ class Trials:
                 angles = self._angles[start : start + BATCH]
                 lines = np.empty((len(angles), size + 2 * margin, depth), np.float32)
                 for k in range(len(angles)):
-                    shifted = torch.fft.irfft(self._spectra[start + k][:, None, :] * ramps, n=self._length)
+                    spectra = self._spectra[start + k][:, None, :] * ramps
+                    shifted = fft.irfft(spectra, n=self._length, workers=self._threads)
                     window = shifted[..., self._first - margin : self._first + size + margin]
-                    lines[k] = window.reshape(depth, -1).T.numpy() * self._weights[start + k]
+                    lines[k] = window.reshape(depth, -1).T * self._weights[start + k]
                 cosines, sines = np.cos(angles), np.sin(angles)
                 list(
                     pool.map(
