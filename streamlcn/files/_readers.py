@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,8 @@ __all__ = ["VolumeReader", "open_volume"]
 
 Read = Callable[[int, int], npt.NDArray[Any]]
 
+_SAME = 1e-4  # relative; TIFF keeps lengths as ratios of whole numbers
+
 
 class VolumeReader:
     """A stored volume (z, y, x), open for reading; close it, or use it as a context manager."""
@@ -29,9 +32,10 @@ class VolumeReader:
         spec: VolumeSpec,
         shape: tuple[int, ...],
         dtype: npt.DTypeLike,
-        voxel_size_um: float | None,
+        voxel_edges_um: tuple[float, ...],
         read: Read,
         stack: ExitStack,
+        provenance: Mapping[str, Any] | None = None,
     ) -> None:
         if len(shape) != 3 or 0 in shape:
             raise BadInput(f"{spec} has shape {shape}; a volume is (z, y, x) and not empty")
@@ -39,7 +43,8 @@ class VolumeReader:
         self.dtype = np.dtype(dtype).newbyteorder("=")
         if self.dtype.kind not in "biuf":
             raise BadInput(f"{spec} holds {self.dtype}; voxels are integers or real numbers")
-        self.voxel_size_um = voxel_size_um
+        self.provenance = dict(provenance or {})
+        self._edges = voxel_edges_um
         self._spec, self._read, self._stack = spec, read, stack
 
     def __enter__(self) -> VolumeReader:
@@ -49,6 +54,22 @@ class VolumeReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def voxel_size_um(self) -> float | None:
+        """Edge of a voxel in micrometres as the file says, None where it does not.
+
+        Raises `BadInput` where the file says that voxels are not cubic.
+        """
+        if not self._edges:
+            return None
+        shortest, longest = min(self._edges), max(self._edges)
+        if longest > shortest * (1 + _SAME):
+            raise BadInput(
+                f"{self._spec} says that its voxels are {' x '.join(f'{e:g}' for e in self._edges)} um: "
+                "resample the volume to cubic voxels first, or give the voxel size if the file is wrong"
+            )
+        return self._edges[0]
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -119,8 +140,10 @@ def _open_hdf5(spec: VolumeSpec, stack: ExitStack) -> VolumeReader:
     dataset = file.get(spec.inner or only(spec, names))
     if not isinstance(dataset, h5py.Dataset):
         raise BadInput(f"{spec} is not a dataset; the file holds {', '.join(file)}")
-    size = voxel_size_from(dataset.attrs)
-    return VolumeReader(spec, dataset.shape, dataset.dtype, size, lambda a, b: dataset[a:b], kept)
+    return VolumeReader(
+        spec, dataset.shape, dataset.dtype, voxel_edges_from(dataset.attrs), lambda a, b: dataset[a:b], kept,
+        provenance_from(dataset.attrs),
+    )  # fmt: skip
 
 
 def _open_zarr(spec: VolumeSpec, _stack: ExitStack) -> VolumeReader:
@@ -129,13 +152,15 @@ def _open_zarr(spec: VolumeSpec, _stack: ExitStack) -> VolumeReader:
     node: Any = zarr.open(str(spec.path), mode="r", path=(spec.inner or "").strip("/") or None)
     if isinstance(node, zarr.Group):
         node = node[only(spec, [name for name, array in node.arrays() if array.ndim == 3])]
-    size = voxel_size_from(node.attrs)
-    return VolumeReader(spec, node.shape, node.dtype, size, lambda a, b: np.asarray(node[a:b]), ExitStack())
+    return VolumeReader(
+        spec, node.shape, node.dtype, voxel_edges_from(node.attrs), lambda a, b: np.asarray(node[a:b]),
+        ExitStack(), provenance_from(node.attrs),
+    )  # fmt: skip
 
 
 def _open_npy(spec: VolumeSpec, _stack: ExitStack) -> VolumeReader:
     array = np.load(spec.path, mmap_mode="r", allow_pickle=False)
-    return VolumeReader(spec, array.shape, array.dtype, None, lambda a, b: array[a:b], ExitStack())
+    return VolumeReader(spec, array.shape, array.dtype, (), lambda a, b: array[a:b], ExitStack())
 
 
 def _open_tiff(spec: VolumeSpec, stack: ExitStack) -> VolumeReader:
@@ -159,7 +184,28 @@ def only(spec: VolumeSpec, names: list[str]) -> str:
     )
 
 
-def voxel_size_from(attributes: Any) -> float | None:
-    """Return ``voxel_size_um`` of ``attributes`` as a number, or None."""
+def voxel_edges_from(attributes: Any) -> tuple[float, ...]:
+    """Return ``voxel_size_um`` of ``attributes``: one number or one for each axis; empty where there is none.
+
+    Raises `BadInput` for what is no length.
+    """
     value = attributes.get("voxel_size_um")
-    return None if value is None else float(np.asarray(value).reshape(-1)[0])
+    if value is None:
+        return ()
+    try:
+        edges = np.asarray(value, np.float64).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"the attribute voxel_size_um is {value!r}, not a number of micrometres") from error
+    if not (edges.size and np.isfinite(edges).all() and (edges > 0).all()):
+        raise BadInput(f"the attribute voxel_size_um is {value!r}, not a length above 0 in micrometres")
+    return tuple(edges.tolist())
+
+
+def provenance_from(attributes: Any) -> dict[str, Any]:
+    """Return what `VolumeWriter.note` kept in ``attributes``; empty where there is nothing of that kind."""
+    value = attributes.get("provenance")
+    try:
+        found = json.loads(value) if isinstance(value, str | bytes) else value
+    except ValueError:
+        return {}
+    return dict(found) if isinstance(found, Mapping) else {}

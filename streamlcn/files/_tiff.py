@@ -16,7 +16,7 @@ from streamlcn.errors import BadInput
 __all__ = ["open_slices", "open_tiff", "tiff_tags"]
 
 Opened: TypeAlias = tuple[
-    tuple[int, ...], np.dtype[Any], float | None, Callable[[int, int], npt.NDArray[Any]]
+    tuple[int, ...], np.dtype[Any], tuple[float, ...], Callable[[int, int], npt.NDArray[Any]]
 ]
 
 _UM_PER_CM = 1e4
@@ -35,7 +35,7 @@ def open_tiff(path: Path, stack: ExitStack) -> Opened:
     shape = tuple(int(n) for n in series.shape)
     if len(shape) == 2:
         shape = (1, *shape)
-    voxel = _voxel_size(file)
+    voxel = _voxel_edges(file)
     if series.dataoffset is not None:  # uncompressed and contiguous
         mapped = np.memmap(path, np.dtype(file.byteorder + series.dtype.char), "r", series.dataoffset, shape)
         return shape, series.dtype, voxel, lambda a, b: mapped[a:b]
@@ -56,7 +56,7 @@ def open_slices(folder: Path) -> Opened:
     if not paths:
         raise BadInput(f"{folder} holds no .tif files")
     with tifffile.TiffFile(paths[0]) as first:
-        shape, dtype, voxel = first.series[0].shape, first.series[0].dtype, _voxel_size(first)
+        shape, dtype, voxel = first.series[0].shape, first.series[0].dtype, _voxel_edges(first)
     if len(shape) != 2:
         raise BadInput(f"{paths[0]} has shape {shape}; each file of a folder is one slice (y, x)")
 
@@ -86,24 +86,28 @@ def tiff_tags(voxel_size_um: float | None) -> dict[str, Any]:
     }
 
 
-def _voxel_size(file: Any) -> float | None:
-    """Return the voxel size: our own exact number, else what the resolution tags say."""
+def _voxel_edges(file: Any) -> tuple[float, ...]:
+    """Return the voxel's edges: our own exact number, else what the resolution tags and ImageJ say."""
     for description in file.shaped_metadata or ():
         if "voxel_size_um" in description:
-            return float(description["voxel_size_um"])
-    tags = file.pages[0].tags
-    if "XResolution" not in tags:
-        return None
-    numerator, denominator = tags["XResolution"].value
-    if not numerator or not denominator:
-        return None
-    imagej = file.imagej_metadata or {}
+            return (float(description["voxel_size_um"]),)
+    tags, imagej = file.pages[0].tags, file.imagej_metadata or {}
+    lengths = [_length(tags[name].value) for name in ("XResolution", "YResolution") if name in tags]
+    if not lengths or 0 in lengths:
+        return ()
     if imagej.get("unit") in _MICROMETRES:
-        return float(denominator / numerator)
+        spacing = abs(float(imagej.get("spacing", lengths[0])))
+        return (*lengths, spacing) if spacing > 0 else tuple(lengths)
     unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 0
-    if unit == 2 and numerator / denominator <= 600:  # 72, 96, 300 dpi: what programs write for paper
-        return None
-    return _UM_PER_UNIT[unit] * denominator / numerator if unit in _UM_PER_UNIT else None
+    if unit == 2 and lengths[0] >= 1 / 600:  # 72, 96, 300 dpi: what programs write for paper
+        return ()
+    return tuple(_UM_PER_UNIT[unit] * length for length in lengths) if unit in _UM_PER_UNIT else ()
+
+
+def _length(resolution: tuple[int, int]) -> float:
+    """Return the edge of a pixel in the tag's unit of length; 0 where the tag is empty."""
+    numerator, denominator = resolution
+    return denominator / numerator if numerator and denominator else 0.0
 
 
 def _natural(path: Path) -> list[Any]:

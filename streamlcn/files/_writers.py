@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -38,8 +39,10 @@ class VolumeWriter:
         write: Callable[[int, npt.NDArray[Any]], None],
         finish: Callable[[], None],
         discard: Callable[[], None],
+        attributes: Any = None,
     ) -> None:
         self.shape, self.dtype = shape, dtype
+        self._attributes = attributes
         self._spec, self._write, self._finish, self._discard = spec, write, finish, discard
         self._written = np.zeros(shape[0], bool)
 
@@ -71,6 +74,16 @@ class VolumeWriter:
             )
         self._write(z_start, block)
         self._written[z_start:stop] = True
+
+    def note(self, provenance: Mapping[str, Any]) -> bool:
+        """Keep how the volume was made, as JSON in its attribute ``provenance``.
+
+        False where the format has no place for it: only HDF5 and zarr have.
+        """
+        if self._attributes is None:
+            return False
+        self._attributes["provenance"] = json.dumps(provenance)
+        return True
 
 
 def create_volume(
@@ -149,7 +162,7 @@ def _create_hdf5(
         if is_new:
             spec.path.unlink()
 
-    return VolumeWriter(spec, shape, dtype, write, finish, discard)
+    return VolumeWriter(spec, shape, dtype, write, finish, discard, dataset.attrs)
 
 
 def _create_zarr(
@@ -173,7 +186,9 @@ def _create_zarr(
     def write(start: int, block: npt.NDArray[Any]) -> None:
         array[start : start + len(block)] = block
 
-    return VolumeWriter(spec, shape, dtype, write, lambda: _replace(partial, final), lambda: _remove(partial))
+    return VolumeWriter(
+        spec, shape, dtype, write, lambda: _replace(partial, final), lambda: _remove(partial), array.attrs
+    )
 
 
 def _create_npy(

@@ -175,3 +175,38 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="a block of float64"):
             writer.write(0, VOLUME.astype(float))
         writer.write(0, VOLUME)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_how_a_volume_was_made_stays_with_it(tmp_path: Path, spec: str) -> None:
+    made = {"centre": {"pixels": 295.8}, "settings": {"rings": "none"}}
+    with create_volume(at(tmp_path, spec), VOLUME.shape, VOLUME.dtype) as writer:
+        writer.write(0, VOLUME)
+        is_kept = writer.note(made)
+    assert is_kept == spec.startswith(("v.h5", "plain.h5", "v.zarr", "group.zarr"))
+    with open_volume(at(tmp_path, spec)) as reader:
+        assert reader.provenance == (made if is_kept else {})
+
+
+def test_voxels_that_are_not_cubic_have_no_one_size(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "confocal.tif", VOLUME, imagej=True, resolution=(5.0, 5.0),
+        metadata={"unit": "um", "spacing": 0.6, "axes": "ZYX"},
+    )  # fmt: skip
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["volume"] = VOLUME
+        file["volume"].attrs["voxel_size_um"] = [0.6, 0.2, 0.2]
+    for name in ("confocal.tif", "other.h5"):
+        with open_volume(tmp_path / name) as reader:
+            np.testing.assert_array_equal(reader.read(0, 7), VOLUME)
+            with pytest.raises(BadInput, match=r"0\.6.*cubic"):
+                _ = reader.voxel_size_um
+
+
+@pytest.mark.parametrize("value", ["wide", 0.0, [0.1, -0.1, 0.1]])
+def test_a_voxel_size_that_is_no_length_is_refused(tmp_path: Path, value: object) -> None:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["volume"] = VOLUME
+        file["volume"].attrs["voxel_size_um"] = value
+    with pytest.raises(BadInput, match="voxel_size_um"):
+        open_volume(tmp_path / "v.h5")
