@@ -24,7 +24,7 @@ from streamlcn.reconstruction.settings import (
 if TYPE_CHECKING:
     from streamlcn.reconstruction._centre import Centre
 
-__all__ = ["find_centre", "make_reconstructor", "reconstruct"]
+__all__ = ["find_centre", "make_reconstructor", "open_whole_scan", "reconstruct"]
 
 
 def reconstruct(
@@ -92,7 +92,7 @@ def reconstruct(
         is_line_integral=is_line_integral,
     )
     volume = np.empty((stack.shape[1], stack.shape[2], stack.shape[2]), np.float32)
-    with _open(settings, scan, reference) as session:
+    with open_whole_scan(settings, scan, reference) as session:
         for index, (pixels, angle) in enumerate(zip(stack, angles, strict=True)):
             session.add(Frame(kind=FrameKind.PROJECTION, index=index, angle_rad=float(angle), pixels=pixels))
         for slab in session.finish():
@@ -130,7 +130,11 @@ def make_reconstructor(settings: ReconstructionSettings) -> Reconstructor:
     raise BadInput(f"backend {method.backend!r} is not available")
 
 
-def _open(settings: ReconstructionSettings, scan: Scan, reference: Reference) -> Reconstruction:
+def open_whole_scan(settings: ReconstructionSettings, scan: Scan, reference: Reference) -> Reconstruction:
+    """Open the reconstruction of a scan whose projections are all there: the same bits as while it runs.
+
+    An unknown centre is found before anything is back-projected, once and not twice.
+    """
     if isinstance(settings.method, FbpSettings):
         from streamlcn.reconstruction._session import FbpReconstruction
 
