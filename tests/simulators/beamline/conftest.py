@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from listening import Addresses, Listener
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TILED_RETRY_ATTEMPTS", "1")  # read when tiled is imported
 
 _PROXY = """

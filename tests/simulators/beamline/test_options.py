@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -88,3 +90,27 @@ def test_truth_is_written_beside_the_scan(scan, tmp_path, suffix):
     lcn, bone = np.sum(labels == 2), np.sum((labels == 1) | (labels == 3))
     assert porosity == pytest.approx(lcn / (lcn + bone), rel=0.02)
     assert voxel_um == pytest.approx(0.282)
+
+
+def test_the_manual_names_every_plan_fault_and_option():
+    from simulators.faults import FAULT_NAMES
+    from simulators.options import scan_parser
+    from simulators.plan_shapes import SHAPES
+
+    page = (Path(__file__).parents[3] / "docs" / "beamline.md").read_text()
+    assert [name for name in (*FAULT_NAMES, *SHAPES) if f"`{name}`" not in page] == []
+    options = [
+        word for action in scan_parser()._actions for word in action.option_strings if word[:2] == "--"
+    ]
+    told_by_help = {
+        "--help",
+        "--wait",
+        "--prefix",
+        "--tiled-key",
+        "--seed",
+        "--size",
+        "--flats",
+        "--darks",
+        "--scans",
+    }
+    assert [word for word in options if word not in told_by_help and word not in page] == []

@@ -124,14 +124,14 @@ def test_a_scan_written_by_the_simulator_can_be_played(tmp_path, scan, listener)
     from simulators.instruments import load_instrument
     from simulators.nxtomo import write_scan
 
-    imager = Imager(load_instrument("p05"), "tiny", 2)
+    imager = Imager(load_instrument("anatomix"), "tiny", 3)
     path = write_scan(imager, tmp_path / "scan.h5", dark_count=2, flat_count=2)
     reader = played(scan, listener, "--from-file", str(path), "--assets", "stream", "--mode", "fly")
     (start,) = reader.starts
     assert start["pixel_size_um"] == pytest.approx(imager.pixel_um)
-    assert start["energy_kev"] == pytest.approx(11.0)
+    assert start["energy_kev"] == pytest.approx(10.0)
     assert start["phase_shift_rad"] == pytest.approx(imager.phase_shift_rad)
-    assert start["beamline"] == "p05"
+    assert start["beamline"] == "anatomix"
     with h5py.File(path) as file:
         frames = file["entry/instrument/detector/data"][()]
         keys = file["entry/instrument/detector/image_key"][()]
