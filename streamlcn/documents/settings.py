@@ -7,10 +7,11 @@ A *path* is dotted text: ``start.plan_args.num`` (start document; a number picks
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from streamlcn.settings import Settings
 
@@ -41,11 +42,28 @@ def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+_PATH = r"^(start|configuration|baseline)\.[^.]+(\.[^.]+)*$"
+
+
+def _as_path(text: str) -> str:
+    if not re.match(_PATH, text):
+        raise ValueError("should be dotted text that begins with start., configuration. or baseline.")
+    return text
+
+
 Scalar: TypeAlias = str | int | float | bool
-OneOrMore: TypeAlias = Annotated[tuple[Scalar, ...], BeforeValidator(_as_tuple)]
-Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
-Path_: TypeAlias = Annotated[str, Field(pattern=r"^(start|configuration|baseline)\.[^.]+(\.[^.]+)*$")]
-Paths: TypeAlias = Annotated[tuple[Path_, ...], BeforeValidator(_as_tuple)]
+OneOrMore: TypeAlias = Annotated[
+    tuple[Scalar, ...], BeforeValidator(_as_tuple, json_schema_input_type=Scalar | tuple[Scalar, ...])
+]
+Names: TypeAlias = Annotated[
+    tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...])
+]
+Path_: TypeAlias = Annotated[
+    str, AfterValidator(_as_path), WithJsonSchema({"type": "string", "pattern": _PATH})
+]
+Paths: TypeAlias = Annotated[
+    tuple[Path_, ...], BeforeValidator(_as_tuple, json_schema_input_type=Path_ | tuple[Path_, ...])
+]
 Match: TypeAlias = dict[str, OneOrMore]
 
 
@@ -179,31 +197,51 @@ AngleSource: TypeAlias = Annotated[
 class Value(Settings):
     """A number that documents may hold: the first path that has it counts."""
 
-    paths: Paths = Field((), description="where to look, in order")
+    paths: Paths = Field((), description="where to look, in order; not given: where the default looks")
     scale: float = Field(1.0, description="factor from the document's unit to ours")
     fallback: float | None = Field(
         None, description="used where no path has it; results then record it as an assumption"
     )
 
 
-def _value(*paths: str) -> Any:
-    return Field(default=Value(paths=paths))
+def _value(path: str, description: str) -> Any:
+    return Field(default=Value(paths=(path,)), description=description)
 
 
 class Values(Settings):
     """Where the numbers of a scan are. Only the pixel size is required."""
 
-    pixel_size_um: Value = _value("start.pixel_size_um")
-    energy_kev: Value = _value("start.energy_kev")
-    centre_of_rotation_px: Value = _value("start.rotation_axis_px")
-    phase_shift_rad: Value = _value("start.phase_shift_rad")
-    is_line_integral: Value = _value("start.frames_are_line_integrals")
-    projection_count: Value = _value("start.projection_count")
-    flat_count: Value = _value("start.flat_count")
-    dark_count: Value = _value("start.dark_count")
+    pixel_size_um: Value = _value("start.pixel_size_um", "pixel at the sample, which is the voxel")
+    energy_kev: Value = _value("start.energy_kev", "photon energy")
+    centre_of_rotation_px: Value = _value(
+        "start.rotation_axis_px", "axis of rotation, 0.0 at the centre of column 0; seldom said, else found"
+    )
+    phase_shift_rad: Value = _value(
+        "start.phase_shift_rad", "of the phase plate; negative: bone is bright; nowhere: absorption contrast"
+    )
+    is_line_integral: Value = _value(
+        "start.frames_are_line_integrals", "whether frames are -log(transmission) already"
+    )
+    projection_count: Value = _value("start.projection_count", "planned projections")
+    flat_count: Value = _value("start.flat_count", "planned flats")
+    dark_count: Value = _value("start.dark_count", "planned darks")
     detector_shape: Paths = Field(
         ("start.detector_shape",), description="where [rows, columns] are; else the first frame tells"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_paths(cls, values: Any) -> Any:
+        """Let a fallback alone add to the default: what the documents say still comes first."""
+        if not isinstance(values, dict):
+            return values
+        return {
+            key: {"paths": cls.model_fields[key].default.paths, **value}
+            if isinstance(value, dict)
+            and isinstance(getattr(cls.model_fields.get(key), "default", None), Value)
+            else value
+            for key, value in values.items()
+        }
 
 
 class ReferenceSettings(Settings):

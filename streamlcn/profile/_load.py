@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from streamlcn.errors import BadProfile
+from streamlcn.profile._explain import did_you_mean, explain
+from streamlcn.profile._merge import merged, with_absolute_paths
 from streamlcn.profile._model import Profile
+from streamlcn.profile._overrides import override_source
+from streamlcn.profile._source import Source, read_source
 
 __all__ = ["load_profile", "profile_names"]
 
 _FILE = "profile.yaml"
-_MOST_ANCESTORS = 8
+_OWN = ("name", "description", "extends")
 
 
 def load_profile(path_or_name: str | Path, overrides: Mapping[str, Any] | None = None) -> Profile:
@@ -27,22 +29,28 @@ def load_profile(path_or_name: str | Path, overrides: Mapping[str, Any] | None =
     path_or_name
         A path, or one of `profile_names`.
     overrides
-        Values by dotted key (``{"store.uri": "http://..."}``) that stand above the file.
+        Values by dotted key (``{"store.uri": "http://..."}``) that stand above the file; `parse_overrides`
+        makes them from texts. Paths in them are relative to the working directory, those in a file to the
+        file's folder.
 
     Raises
     ------
     BadProfile
-        No such profile, not YAML, an unknown key or a wrong value; the message names the key.
+        No such profile, not YAML, an unknown key or a wrong value. The message names file, line, key and
+        remedy, one line for each mistake.
     """
-    path = _find(path_or_name)
-    values = _read_with_ancestors(path, [])
-    for dotted, value in (overrides or {}).items():
-        _put(values, dotted, value)
+    family = _with_ancestors(_find(path_or_name))
+    above = override_source(overrides or {})
+    values: dict[str, Any] = {}
+    for source in reversed(family):
+        inherited = {key: value for key, value in values.items() if key not in _OWN}
+        values = merged(inherited, with_absolute_paths(source.values, source.folder))
+    values = merged(values, with_absolute_paths(above.values, above.folder))
     try:
         profile = Profile.model_validate(values)
     except ValidationError as error:
-        raise BadProfile(_explain(path, error)) from error
-    profile._folder = path.parent.resolve()  # noqa: SLF001 - the loader is the one who knows
+        raise BadProfile(explain(error, [above, *family], family[0])) from error
+    profile._folder = family[0].folder  # noqa: SLF001 - the loader is the one who knows
     return profile
 
 
@@ -52,6 +60,7 @@ def profile_names() -> tuple[str, ...]:
 
 
 def _roots() -> Iterator[Path]:
+    """Profiles beside the working directory come first, then those that were installed with the package."""
     package = Path(__file__).resolve().parents[1]
     for root in (Path("profiles"), package / "_profiles", package.parent / "profiles"):
         if root.is_dir():
@@ -60,82 +69,36 @@ def _roots() -> Iterator[Path]:
 
 def _find(path_or_name: str | Path) -> Path:
     path = Path(path_or_name).expanduser()
-    if path.is_file():
-        return path
-    if (path / _FILE).is_file():
-        return path / _FILE
-    for root in _roots():
-        if (root / path / _FILE).is_file():
-            return root / path / _FILE
-    known = profile_names()
-    near = difflib.get_close_matches(str(path_or_name), known, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    for place in (path, path / _FILE, *(root / path / _FILE for root in _roots())):
+        if place.is_file():
+            return place
     raise BadProfile(
-        f"no profile '{path_or_name}': {hint}known names are {', '.join(known) or 'none'}; "
-        f"a path to a YAML file, or to a folder with {_FILE}, works too"
+        f"no profile '{path_or_name}', neither a name nor a path to a YAML file or to a folder with {_FILE}: "
+        f"{did_you_mean(str(path_or_name), profile_names())}"
     )
 
 
-def _read_with_ancestors(path: Path, seen: list[Path]) -> dict[str, Any]:
-    if path in seen or len(seen) > _MOST_ANCESTORS:
-        raise BadProfile(f"{path}: 'extends' goes round in a circle: {' > '.join(map(str, [*seen, path]))}")
-    values = _read(path)
-    parent = values.get("extends")
-    if parent is None:
-        return values
-    base = _read_with_ancestors(_find(path.parent / parent if "/" in parent else parent), [*seen, path])
-    return _merged(base, values)
+def _with_ancestors(path: Path) -> list[Source]:
+    """Return a profile's file and those that it extends, the nearest first."""
+    family, seen = [read_source(path)], [path.resolve()]
+    while (parent := family[-1].values.get("extends")) is not None:
+        place = family[-1].place(["extends"])
+        path = _find_parent(parent, family[-1].folder, place)
+        if path.resolve() in seen:
+            circle = " > ".join(map(str, [*seen, path.resolve()]))
+            raise BadProfile(f"{place}: extends: goes round in a circle ({circle}); remove one 'extends'")
+        family.append(read_source(path))
+        seen.append(path.resolve())
+    return family
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _find_parent(parent: Any, folder: Path, place: str) -> Path:
+    if not isinstance(parent, str):
+        raise BadProfile(f"{place}: extends: {parent!r} is neither a profile's name nor a path")
+    beside = folder.parent / parent
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadProfile(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise BadProfile(f"{path}: a profile is a mapping of keys, this is a {type(values).__name__}")
-    return values
-
-
-def _merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in values.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
-    *path, last = dotted.split(".")
-    for key in path:
-        values = values.setdefault(key, {})
-        if not isinstance(values, dict):
-            raise BadProfile(f"cannot set {dotted}: '{key}' is a value, not a section")
-    values[last] = value
-
-
-def _explain(path: Path, error: ValidationError) -> str:
-    lines = [f"{path}: {error.error_count()} thing(s) wrong"]
-    for problem in error.errors():
-        where = [str(part) for part in problem["loc"]]
-        text = problem["msg"]
-        if problem["type"] == "extra_forbidden":
-            text = "unknown key" + _did_you_mean(where)
-        elif problem["type"] == "missing":
-            text = "this key is needed"
-        lines.append(f"  {'.'.join(where)}: {text}")
-    return "\n".join(lines)
-
-
-def _did_you_mean(where: list[str]) -> str:
-    model: Any = Profile
-    for key in where[:-1]:
-        field = getattr(model, "model_fields", {}).get(key)
-        if field is None:
-            break
-        model = field.annotation
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        return "; remove it or see profiles/profile.schema.json"
-    known = list(model.model_fields)
-    near = difflib.get_close_matches(where[-1], known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else f"; known here: {', '.join(known)}"
+        if "/" in parent:
+            return _find(folder / parent)
+        return _find(beside if (beside / _FILE).is_file() else parent)
+    except BadProfile as error:
+        raise BadProfile(f"{place}: extends: {error}") from error

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, PrivateAttr
 
-from streamlcn.documents.settings import DocumentSettings, JournalSettings
+from streamlcn.documents.settings import DocumentSettings, JournalSettings, ReceiveSettings
 from streamlcn.frames.settings import FrameSettings
 from streamlcn.morphometry.settings import MorphometryParameters
 from streamlcn.reconstruction.settings import ReconstructionSettings
@@ -17,7 +16,7 @@ from streamlcn.store.settings import StoreSettings
 from streamlcn.telemetry.settings import TelemetrySettings
 from streamlcn.web.settings import WebSettings
 
-__all__ = ["IngestSettings", "LiveSettings", "Profile", "profile_schema"]
+__all__ = ["IngestSettings", "LiveSettings", "Profile"]
 
 
 class IngestSettings(Settings):
@@ -31,6 +30,7 @@ class IngestSettings(Settings):
         None,
         description="Journal, checkpoint and spool; by default ~/.local/state/streamlcn/<profile>.",
     )
+    receive: ReceiveSettings = Field(default_factory=ReceiveSettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
 
 
@@ -52,9 +52,16 @@ class LiveSettings(Settings):
 class Profile(Settings):
     """A beamline: how its documents read, how its volumes are made, where results go."""
 
-    name: str = Field(description="Short name of the beamline, as results record it.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Short name of the beamline, as results record it: letters, digits, dots, dashes.",
+    )
     description: str = Field("", description="One line for people.")
-    extends: str | None = Field(None, description="Name of a profile whose keys hold unless given here.")
+    extends: str | None = Field(
+        None,
+        description="Profile whose keys hold unless given here: a name, or a path with a slash, relative to "
+        "this file.",
+    )
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     frames: FrameSettings = Field(default_factory=FrameSettings)
@@ -70,15 +77,11 @@ class Profile(Settings):
 
     @property
     def folder(self) -> Path:
-        """The folder of the profile's file: paths in it are relative to this."""
+        """The folder of the profile's file. Paths in the file were taken relative to it; so is the default of
+        ``segmentation.bundle``, which no file states."""
         return self._folder
 
     @property
     def state_dir(self) -> Path:
         """Where journal, checkpoint and spool are."""
         return self.ingest.state_dir or Path.home() / ".local" / "state" / "streamlcn" / self.name
-
-
-def profile_schema() -> dict[str, Any]:
-    """Return the JSON schema of a profile, as committed in ``profiles/profile.schema.json``."""
-    return Profile.model_json_schema()
