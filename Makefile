@@ -6,7 +6,7 @@ STAMP = $(VENV)/.installed
 PROFILE ?= anatomix
 SIZE ?= small
 
-.PHONY: demo test test-slow lint types layers check docs clean
+.PHONY: demo test test-slow lint types layers check install clean
 
 demo: $(STAMP)
 	$(BIN)/streamlcn demo --profile $(PROFILE) --size $(SIZE) --keep demo-result
@@ -28,6 +28,8 @@ layers: $(STAMP)
 	$(BIN)/lint-imports
 
 check: lint types layers test
+
+install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "streamlcn needs Python 3.11 or newer: make PYTHON=python3.11 demo")'
