@@ -12,6 +12,7 @@ from streamlcn.morphometry.settings import MorphometryParameters
 
 if TYPE_CHECKING:
     from streamlcn.morphometry._analyse import analyse, label_maps, measure
+    from streamlcn.morphometry._check import checked_labels, checked_voxel_size
     from streamlcn.morphometry._components import components, components_streamed
     from streamlcn.morphometry._configurations import euler
     from streamlcn.morphometry._figure import save_figure
@@ -27,6 +28,8 @@ __all__ = [
     "Morphometry",
     "MorphometryParameters",
     "analyse",
+    "checked_labels",
+    "checked_voxel_size",
     "components",
     "components_streamed",
     "euler",
@@ -47,6 +50,8 @@ _HOMES = {
     "Analysis": "_result",
     "Morphometry": "_result",
     "analyse": "_analyse",
+    "checked_labels": "_check",
+    "checked_voxel_size": "_check",
     "components": "_components",
     "components_streamed": "_components",
     "euler": "_configurations",

@@ -1,0 +1,139 @@
+"""Labels to morphometry."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from streamlcn.cli._output import json_option, print_json, print_values, warn
+from streamlcn.errors import BadInput
+
+if TYPE_CHECKING:
+    from streamlcn.files import VolumeReader
+
+__all__ = ["measure"]
+
+_SAME = 1e-3
+_FIGURES = (".png", ".pdf", ".svg")
+
+
+class _Edges(click.ParamType[tuple[float, ...]]):
+    """One length, or three with commas so that three unequal ones can be refused with the reason."""
+
+    name = "V"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the lengths."""
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a number of micrometres", param, ctx)
+
+
+class _Classes(click.ParamType[dict[str, int]]):
+    """``bone=128,lcn=255``."""
+
+    name = "NAME=VALUE,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return values by name."""
+        found: dict[str, int] = {}
+        for part in str(value).split(","):
+            name, equals, number = (text.strip() for text in part.partition("="))
+            if not equals or not number.isdecimal() or name in found:
+                self.fail(f"{part!r} is not NAME=VALUE, each name once, such as bone=128,lcn=255", param, ctx)
+            found[name] = int(number)
+        return found
+
+
+@click.command()
+@click.argument("mask")
+@click.option(
+    "--voxel-size-um", "edges", type=_Edges(), help="Edge of a voxel; by default what the file says."
+)
+@click.option("--classes", type=_Classes(), help="Values of a mask labelled otherwise, as bone=128,lcn=255.")
+@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write one row per lacuna here.")
+@click.option(
+    "--figure", type=click.Path(path_type=Path), metavar="FILE", help="Write a figure (PNG, PDF, SVG)."
+)
+@json_option
+def measure(
+    mask: str,
+    edges: tuple[float, ...] | None,
+    classes: dict[str, int] | None,
+    csv: Path | None,
+    figure: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure the LCN of a label volume (0 background, 1 bone, 2 LCN, 3 shade-off).
+
+    MASK is file.h5:/path, a zarr array, a .npy file or a TIFF stack. Voxels must be cubic.
+
+    \b
+    Example:
+      streamlcn measure scan.h5:/labels --voxel-size-um 0.1879 --csv lacunae.csv --json
+    """
+    from streamlcn.files import open_volume
+
+    _check_places(csv, figure)
+    with open_volume(mask) as volume:
+        voxel = _voxel_size(mask, volume, edges)
+        labels = volume.read(0, volume.shape[0])
+        made_of = volume.provenance
+    from streamlcn.morphometry import analyse, checked_labels, save_figure, write_lacunae_csv
+
+    labels = checked_labels(labels, classes)
+    analysis = analyse(labels, voxel)
+    if csv is not None:
+        write_lacunae_csv(analysis, csv)
+    if figure is not None:
+        save_figure(labels, analysis, figure, title=Path(mask.partition(":")[0]).name)
+    values = analysis.morphometry.model_dump(mode="json")
+    if as_json:
+        print_json({**values, "file": mask, "provenance": made_of})
+        return
+    print_values(f"Morphometry of {mask}", _rows(values))
+    for flag in values["flags"]:
+        warn(flag)
+
+
+def _check_places(csv: Path | None, figure: Path | None) -> None:
+    for path in (csv, figure):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise BadInput(f"{path}: the folder {path.absolute().parent} does not exist")
+    if figure is not None and figure.suffix.lower() not in _FIGURES:
+        raise BadInput(f"{figure}: a figure is one of {', '.join(_FIGURES)}")
+    if figure is not None and find_spec("matplotlib") is None:
+        raise BadInput("--figure needs matplotlib, which is not installed: pip install 'streamlcn[demo]'")
+
+
+def _voxel_size(mask: str, volume: VolumeReader, edges: tuple[float, ...] | None) -> float:
+    """Return what is said, else what the file says; raises `BadInput` without either."""
+    from streamlcn.morphometry import checked_voxel_size
+
+    if edges is not None:
+        said = checked_voxel_size(edges)
+        try:
+            stored = volume.voxel_size_um
+        except BadInput as error:
+            warn(str(error))
+            return said
+        if stored is not None and abs(said / stored - 1) > _SAME:
+            warn(f"{mask} says that its voxels are {stored:g} um; {said:g} um is taken, as you say")
+        return said
+    if volume.voxel_size_um is None:
+        raise BadInput(f"{mask} does not say how large its voxels are: give --voxel-size-um")
+    return volume.voxel_size_um
+
+
+def _rows(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [
+        (f"{section}.{name}", value)
+        for section, content in values.items()
+        if isinstance(content, dict) and section != "parameters"
+        for name, value in content.items()
+        if isinstance(value, int | float | str | bool)
+    ]
