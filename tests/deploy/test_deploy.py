@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,13 @@ def test_unit_and_container_say_the_same():
     assert "localhost:8790" in (DEPLOY / "prometheus" / "prometheus.yml").read_text()
     environment = yaml.safe_load((DEPLOY / "environment.yml").read_text())
     assert any(str(entry).startswith("tomopy") for entry in environment["dependencies"])
+
+
+def test_conda_and_pip_ask_for_the_same_versions():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    environment = yaml.safe_load((DEPLOY / "environment.yml").read_text())
+    conda = {entry for entry in environment["dependencies"] if isinstance(entry, str)}
+    ours_alone = {"python=3.11", "pip", "tomopy>=1.15", "astra-toolbox>=2.1"}
+    renamed = {entry.replace("pytorch-gpu", "torch") for entry in conda - ours_alone}
+    assert len(renamed) > 8
+    assert renamed <= set(project["dependencies"])
