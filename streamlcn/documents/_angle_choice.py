@@ -16,7 +16,8 @@ from streamlcn.documents._angles import (
     ReadValues,
     numbers,
 )
-from streamlcn.documents._facts import Facts, as_number
+from streamlcn.documents._facts import Facts, as_number, is_flat
+from streamlcn.documents._streams import external_of
 from streamlcn.documents.settings import (
     AngleSource,
     EventAngle,
@@ -75,7 +76,7 @@ def _angles_of(
 
 
 def _planned(source: PlannedAngle, values: Any, count: int | None) -> Angles:
-    if not isinstance(values, list | tuple | np.ndarray) or np.ndim(values) != 1:
+    if not is_flat(values):
         raise FailedScan(f"{source.path} should be a list of angles")
     if count is not None and len(values) != count:
         raise FailedScan(
@@ -89,7 +90,7 @@ def _planned(source: PlannedAngle, values: Any, count: int | None) -> Angles:
 
 
 def _is_there(key: str, data_keys: Mapping[str, Any], *, external: bool) -> bool:
-    return key in data_keys and bool(data_keys[key].get("external")) == external
+    return key in data_keys and bool(external_of(data_keys[key])) == external
 
 
 def _linspace(source: LinspaceAngle, facts: Facts, count: int | None) -> Angles | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from streamlcn.documents._assets import FileValues
-from streamlcn.documents._facts import as_number
+from streamlcn.documents._facts import as_number, is_flat
 from streamlcn.documents._refused import refused
 from streamlcn.documents.settings import AngleSource, EventAngle, MonitorAngle, StreamAngle
 from streamlcn.errors import FailedScan
@@ -47,6 +47,10 @@ class Angles:
     def at(self, index: int) -> float | None:
         """Return the angle of a projection in radians, or None as long as it is not known."""
         raise NotImplementedError
+
+    def is_told(self, index: int) -> bool:
+        """Whether what tells the angle of a projection has come, beside a monitor's samples."""
+        return self.at(index) is not None
 
     def take_event(self, first: int, count: int, event: Mapping[str, Any], image_key: str) -> None:
         """Learn from an event of the projections' stream, which stands for ``count`` frames."""
@@ -158,6 +162,9 @@ class MonitorAngles(Angles):
             return None
         return self._radians(float(np.interp(time_s, times, values)))
 
+    def is_told(self, index: int) -> bool:
+        return index in self._times
+
     def take_event(self, first: int, count: int, event: Mapping[str, Any], image_key: str) -> None:
         key = self._monitor.times_key
         found = event["timestamps"].get(image_key, event["time"]) if key is None else event["data"].get(key)
@@ -192,10 +199,11 @@ class MonitorAngles(Angles):
 
 def numbers(found: Any, count: int, where: str) -> list[float]:
     """Return ``count`` finite numbers; raises `FailedScan`, and `BadDocument` for a number that is none."""
-    if count == 1 and np.ndim(found) == 0:
+    is_one = not isinstance(found, list | tuple) and getattr(found, "ndim", 0) == 0
+    if count == 1 and is_one:
         found = [found]
-    if not isinstance(found, list | tuple | np.ndarray) or np.ndim(found) != 1 or len(found) != count:
-        size = len(found) if isinstance(found, list | tuple | np.ndarray) else "no"
+    if not is_flat(found) or len(found) != count:
+        size = len(found) if is_flat(found) else "no"
         raise FailedScan(f"{where} should hold {count} numbers but holds {size}")
     values = [as_number(value) for value in found]
     if None in values:

@@ -15,7 +15,7 @@ from streamlcn.documents._orphans import Orphans
 from streamlcn.documents._pages import singles
 from streamlcn.documents._places import Places
 from streamlcn.documents._references import KeptReferences, keeps_references
-from streamlcn.documents._refused import reason_of
+from streamlcn.documents._refused import reason_of, refused
 from streamlcn.documents._run import Run, Tools
 from streamlcn.documents._schema import NAMES, checked
 from streamlcn.documents.settings import DocumentSettings
@@ -26,6 +26,7 @@ __all__ = ["Assembler", "AssemblerState"]
 
 _ALL = frozenset(FrameKind)
 _REFERENCES = frozenset((FrameKind.FLAT, FrameKind.DARK))
+_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _ENDED_RUNS = 64  # so many ended runs are remembered, so that their late documents do not become orphans
 _PARENTS: Mapping[str, tuple[str, ...]] = {
     "start": (),
@@ -231,12 +232,11 @@ class Assembler:
                     return []
                 run.take(name, document)
         except BadDocument as error:
-            self._reject(error)
-            if owner.assembly is not None:
-                owner.assembly.note(str(error))
-            return []
+            return self._skip(owner, error)
         except FailedScan as error:
             return self._fail(owner, error)
+        except _UNEXPECTED as error:
+            return self._skip(owner, _unexpected(f"a {name} document", error))
         if name == "stop":
             owner.stopped_s = now_s
         updates = self._advance(owner, now_s)
@@ -269,6 +269,8 @@ class Assembler:
             return tracked.assembly.advance(now_s)
         except FailedScan as error:
             return self._fail(tracked, error)
+        except _UNEXPECTED as error:
+            return self._break_off(tracked, error)
 
     def _settle(self, now_s: float) -> list[ScanUpdate]:
         """End the runs that have stopped, as soon as all has come or nothing more is expected."""
@@ -277,7 +279,8 @@ class Assembler:
             stopped_s, run = tracked.stopped_s or 0.0, tracked.run
             if run is None or run.is_whole() or now_s - stopped_s >= self._settings.settle_s:
                 stop = run.stop if run is not None and run.stop else {}
-                reason = str(stop.get("reason") or "")[:500]
+                said = stop.get("reason")
+                reason = said[:500] if isinstance(said, str) else ""
                 updates += self._end(tracked, now_s, str(stop.get("exit_status", ""))[:40], reason)
         return updates
 
@@ -288,8 +291,22 @@ class Assembler:
                 updates = tracked.assembly.finish(now_s, outcome, reason)
             except FailedScan as error:
                 return self._fail(tracked, error)
+            except _UNEXPECTED as error:
+                return self._break_off(tracked, error)
         self._forget(tracked)
         return updates
+
+    def _break_off(self, tracked: _Tracked, error: Exception) -> list[ScanUpdate]:
+        """Fail one scan for what should not happen, rather than all by dying of the same journal forever."""
+        said = _unexpected(f"scan {tracked.uid}", error)
+        self._reject(said)
+        return self._fail(tracked, FailedScan(str(said)))
+
+    def _skip(self, owner: _Tracked, error: BadDocument) -> list[ScanUpdate]:
+        self._reject(error)
+        if owner.assembly is not None:
+            owner.assembly.note(str(error))
+        return []
 
     def _fail(self, tracked: _Tracked, error: FailedScan) -> list[ScanUpdate]:
         updates = tracked.assembly.fail(str(error)) if tracked.assembly is not None else []
@@ -314,3 +331,7 @@ class Assembler:
     def _reject(self, error: BadDocument) -> None:
         reason = reason_of(error)
         self._rejected["invalid" if reason == "other" else reason] += 1
+
+
+def _unexpected(what: str, error: Exception) -> BadDocument:
+    return refused("unexpected", f"{what} could not be understood ({type(error).__name__}: {error!s:.200})")

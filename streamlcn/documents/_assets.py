@@ -79,7 +79,7 @@ def resource_asset(document: Mapping[str, Any], settings: FileSettings) -> Asset
 def stream_asset(document: Mapping[str, Any]) -> Asset:
     """Return the file of a stream_resource document."""
     parameters, mimetype = document["parameters"], document.get("mimetype")
-    if mimetype not in _HDF5:
+    if not isinstance(mimetype, str) or mimetype not in _HDF5:
         raise FailedScan(
             f"pixels come as {str(mimetype)[:60]!r}; only HDF5 files (application/x-hdf5) are read"
         )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
-from streamlcn.documents.settings import Match, Value
+from streamlcn.documents.settings import DocumentSettings, LinspaceAngle, Match, Value
 
-__all__ = ["Facts", "is_match"]
+__all__ = ["Facts", "as_number", "is_flat", "is_match", "reads_baseline"]
 
 
 class Facts:
@@ -21,7 +21,7 @@ class Facts:
         self.start = start
         self._configuration: dict[str, dict[str, Any]] = {}
         self._baseline: dict[str, Any] = {}
-        self._baseline_seq_num = math.inf
+        self._baseline_seq_nums: set[int] = set()
 
     def learn_configuration(self, descriptor: Mapping[str, Any]) -> None:
         """Remember what a descriptor says of its devices; what was said first stays."""
@@ -32,9 +32,14 @@ class Facts:
 
     def learn_baseline(self, seq_num: int, data: Mapping[str, Any]) -> None:
         """Remember an event of the baseline stream; the first event counts, whichever comes first."""
-        if seq_num < self._baseline_seq_num:
-            self._baseline_seq_num = seq_num
+        if seq_num < min(self._baseline_seq_nums, default=math.inf):
             self._baseline = {**data}
+        self._baseline_seq_nums.add(seq_num)
+
+    @property
+    def baseline_seq_nums(self) -> Set[int]:
+        """The events of the baseline stream that came."""
+        return self._baseline_seq_nums
 
     def find(self, path: str) -> Any:
         """Return what is at ``path``, or None."""
@@ -64,12 +69,37 @@ class Facts:
 
 def as_number(found: Any) -> float | None:
     """Return ``found`` as one finite number, or None."""
-    if isinstance(found, np.ndarray | list | tuple) and np.size(found) == 1 and np.ndim(found) <= 1:
-        found = found[0] if np.ndim(found) else np.asarray(found)[()]
-    if not isinstance(found, int | float | np.number | np.bool_) or isinstance(found, complex):
+    if is_flat(found) and len(found) == 1:
+        found = found[0]
+    elif isinstance(found, np.ndarray) and found.ndim == 0:
+        found = found[()]
+    if not isinstance(found, int | float | np.number | np.bool_) or isinstance(
+        found, complex | np.complexfloating
+    ):
         return None
     number = float(found)
     return number if math.isfinite(number) else None
+
+
+def is_flat(found: Any) -> bool:
+    """Return whether ``found`` is a list, tuple or array of one dimension.
+
+    numpy's own `ndim` raises for lists of several lengths, which a document may well hold.
+    """
+    if isinstance(found, np.ndarray):
+        return found.ndim == 1
+    return isinstance(found, list | tuple) and not any(
+        isinstance(part, list | tuple | np.ndarray) for part in found
+    )
+
+
+def reads_baseline(settings: DocumentSettings) -> bool:
+    """Return whether any path of the profile leads into the baseline stream."""
+    values = settings.values
+    paths = [path for value in vars(values).values() if isinstance(value, Value) for path in value.paths]
+    ends = [end for one in settings.angles if isinstance(one, LinspaceAngle)
+            for end in (one.start, one.stop, one.range) if isinstance(end, str)]  # fmt: skip
+    return any(path.startswith("baseline.") for path in (*paths, *ends, *values.detector_shape))
 
 
 def is_match(start: Mapping[str, Any], match: Match) -> bool:

@@ -8,9 +8,9 @@ from streamlcn.errors import BadDocument
 
 __all__ = ["Reason", "reason_of", "refused"]
 
-Reason: TypeAlias = Literal["undecodable", "unsafe", "too_large", "invalid", "orphaned"]
+Reason: TypeAlias = Literal["undecodable", "unsafe", "too_large", "invalid", "unexpected"]
 """undecodable: no document at all. unsafe: it asks for more than plain values. too_large: over a limit.
-invalid: plain values that no document has. orphaned: what it refers to never came."""
+invalid: plain values that no document has. unexpected: our own code failed on it, which is a defect."""
 
 
 def refused(reason: Reason, text: str) -> BadDocument:

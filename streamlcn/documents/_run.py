@@ -14,7 +14,7 @@ from streamlcn.documents._angles import Angles, ReadValues
 from streamlcn.documents._arrays import dtype_from
 from streamlcn.documents._assets import Asset, point_number, resource_asset, stream_asset
 from streamlcn.documents._book import FrameBook, Source
-from streamlcn.documents._facts import Facts
+from streamlcn.documents._facts import Facts, reads_baseline
 from streamlcn.documents._places import Places
 from streamlcn.documents._refused import refused
 from streamlcn.documents._streams import Stream, kind_of_stream, stream_of
@@ -146,14 +146,16 @@ class Run:
         if any(self.lost()):
             return False
         book, angles = self.books[FrameKind.PROJECTION], self.angles
-        if angles is None or angles.monitor_stream is not None:  # its samples are counted above
-            return True
-        return all(angles.at(index) is not None for index in book.indices() if book.is_waiting(index))
+        if angles is None:
+            return not len(book)
+        return all(angles.is_told(index) for index in book.indices() if book.is_waiting(index))
 
     def _arrived(self, name: str) -> int | None:
-        """How many events' frames (or monitor samples) of a stream came; None for streams of no interest."""
+        """How many events' frames (or samples, or readings) of a stream came; None where nobody cares."""
         if self.angles is not None and name == self.angles.monitor_stream:
             return self.angles.samples_seen()
+        if name == self._tools.settings.streams.baseline and reads_baseline(self._tools.settings):
+            return len(self.facts.baseline_seq_nums)
         kind, rank = kind_of_stream(name, self._tools.settings)
         if kind is None or kind not in self._kinds:
             return None

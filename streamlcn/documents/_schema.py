@@ -28,7 +28,7 @@ def _is_map(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _is_count(value: Any) -> bool:
@@ -63,7 +63,9 @@ def _is_seq_nums(value: Any) -> bool:
 
 
 def _is_map_of_lists(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(rows, list | np.ndarray) for rows in value.values())
+    return isinstance(value, dict) and all(
+        isinstance(rows, list) or (isinstance(rows, np.ndarray) and rows.ndim > 0) for rows in value.values()
+    )
 
 
 _EVENT: Mapping[str, _Check] = {
@@ -133,7 +135,7 @@ def _check_rows(name: str, page: Mapping[str, Any]) -> None:
     rows = len(page[ids])
     columns = [page[key] for key in ("seq_num", "time") if key in page]
     columns += [column for table in tables for column in page[table].values()]
-    if any(len(column) != rows for column in columns if np.ndim(column) or isinstance(column, list)):
+    if any(len(column) != rows for column in columns):
         raise refused("invalid", f"an {name} of {rows} rows has columns of other lengths")
     if not all(map(_is_uid, page[ids])):
         raise refused("invalid", f"an {name} has rows without an id")

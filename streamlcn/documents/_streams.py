@@ -11,7 +11,7 @@ from streamlcn.documents.settings import DocumentSettings
 from streamlcn.errors import FailedScan
 from streamlcn.model import FrameKind
 
-__all__ = ["Stream", "kind_of_stream", "stream_of"]
+__all__ = ["Stream", "external_of", "kind_of_stream", "stream_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +61,15 @@ def stream_of(
         image_key=image_key,
         per_event=1 if len(shape) == 2 else shape[0] or 1 if len(shape) == 3 else None,
         frame_shape=(shape[-2], shape[-1]) if len(shape) in (2, 3) and shape[-2] and shape[-1] else None,
-        external=str(keys.get(image_key, {}).get("external") or ""),
+        external=external_of(keys.get(image_key, {})),
         data_keys=keys,
     )
+
+
+def external_of(data_key: Mapping[str, Any]) -> str:
+    """Return what a data key says of where its values are; '' for values inside events."""
+    said = data_key.get("external")
+    return said if isinstance(said, str) else ""
 
 
 def _image_key(name: str, keys: Mapping[str, Any], facts: Facts, settings: DocumentSettings) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -160,6 +160,12 @@ class LinspaceAngle(_Angle):
     stop: Path_ | float | None = Field(None, description="last angle")
     range: Path_ | float | None = Field(None, description="last angle minus first")
     endpoint: bool = Field(default=True, description="whether a projection is taken at the last angle itself")
+
+    @model_validator(mode="after")
+    def _has_one_end(self) -> Self:
+        if (self.stop is None) == (self.range is None):
+            raise ValueError("give one of stop and range")
+        return self
 
 
 class EventAngle(_Angle):
