@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 __all__ = [
     "console",
@@ -67,7 +68,7 @@ def print_values(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     table.add_column("quantity")
     table.add_column("value", justify="right", overflow="fold")
     for name, value in rows:
-        table.add_row(name, f"{value:.5g}" if isinstance(value, float) else str(value))
+        table.add_row(Text(name), Text(f"{value:.5g}" if isinstance(value, float) else str(value)))
     Console().print(table)
 
 

@@ -9,16 +9,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
+from typing import TypeVar
 
 from streamlcn.errors import StreamLCNError
 
-__all__ = ["Child", "ChildDied", "Children", "stop_signals_raise"]
+__all__ = ["Child", "ChildDied", "Children", "started", "stop_signals_raise"]
 
 _SECONDS_TO_LEAVE = 8.0
+Started = TypeVar("Started")
 
 
 class ChildDied(StreamLCNError):
@@ -94,6 +96,7 @@ class Children:
     """All processes of one demonstration; leaving ends them in the reverse order of their starts."""
 
     def __init__(self, log_dir: Path) -> None:
+        log_dir.mkdir(parents=True, exist_ok=True)
         self._log_dir = log_dir
         self._children: list[Child] = []
 
@@ -133,6 +136,12 @@ class Children:
         """Raise `ChildDied` if one of them ended with an error."""
         for child in self._children:
             child.check()
+
+
+def started(start: Callable[[], Started]) -> Started:
+    """Return what ``start`` returns; no signal falls between the birth of a process and its registration."""
+    with _signals_wait():
+        return start()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,118 @@
+"""Scans that are over, processed again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import Progress
+
+from streamlcn.cli._output import console, json_option, print_json, set_option
+from streamlcn.errors import BadInput
+
+if TYPE_CHECKING:
+    from streamlcn.model import ScanUpdate
+    from streamlcn.profile import Profile
+
+__all__ = ["replay"]
+
+
+@click.command()
+@click.argument("source")
+@click.argument("profile")
+@set_option
+@click.option("--run", "uid", help="Of a journal, this raw run alone.")
+@click.option("--voxel-size-um", type=float, help="For a file that does not say its voxel size.")
+@json_option
+def replay(
+    source: str,
+    profile: str,
+    overrides: tuple[str, ...],
+    uid: str | None,
+    voxel_size_um: float | None,
+    as_json: bool,
+) -> int:
+    """Process SOURCE again under PROFILE and file the results, as if its scans were running now.
+
+    SOURCE is the folder of a daemon's journal or a scan file (NXtomo, DXchange). The same scan under the same
+    recipe gives the same bits as live, and takes the place of its earlier result.
+
+    Examples: streamlcn replay scan.nxs anatomix; streamlcn replay ~/.local/state/streamlcn/p05/journal p05
+    """
+    from streamlcn.compose import make_parts
+    from streamlcn.pipeline import Router
+    from streamlcn.profile import load_profile, parse_overrides
+    from streamlcn.telemetry import NullTelemetry
+
+    loaded = load_profile(profile, parse_overrides(overrides))
+    with ExitStack() as stack, Progress(console=console()) as progress:
+        watch = _Results(progress)
+        updates = _updates(Path(source).expanduser(), loaded, uid, voxel_size_um, stack)
+        first = next(updates, None)  # what is wrong with the source is said before the network is loaded
+        if first is None:
+            raise BadInput(f"{source} holds no scan" + (f" {uid}" if uid else ""))
+        parts = make_parts(loaded, telemetry=NullTelemetry(), emit=watch)
+        stack.callback(parts.store.close)
+        stack.callback(parts.frames.close)
+        router = Router(parts)
+        router.handle(*first)
+        for update, arrived_s in updates:
+            router.handle(update, arrived_s)
+        router.close()
+    if as_json:
+        print_json({"results": watch.results})
+    else:
+        for result in watch.results:
+            console().print(
+                f"{result['uid']}: {result['status']} {result.get('uri') or result.get('reason')}"
+            )
+    return 0 if all(result["status"] != "failed" for result in watch.results) else 1
+
+
+def _updates(
+    source: Path, profile: Profile, uid: str | None, voxel_size_um: float | None, stack: ExitStack
+) -> Iterator[tuple[ScanUpdate, float]]:
+    from streamlcn.compose import make_assembler
+    from streamlcn.files import open_scan_file
+    from streamlcn.service import updates_of_file, updates_of_journal
+
+    if source.is_dir():
+        folder = source / "journal" if (source / "journal").is_dir() else source
+        limits = profile.ingest.receive.limits
+        yield from updates_of_journal(folder, make_assembler(profile)(()), limits, uid=uid)
+        return
+    if not source.exists():
+        raise BadInput(f"{source} does not exist: give a scan file or the folder of a journal")
+    fallback = voxel_size_um or profile.documents.values.pixel_size_um.fallback
+    file = stack.enter_context(open_scan_file(source))
+    for update in updates_of_file(file, fallback):
+        yield update, time.time()
+
+
+class _Results:
+    """Shows progress and keeps what became of each scan."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, Any] = {}
+        self.results: list[dict[str, Any]] = []
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        match event.get("event"):
+            case "scan":
+                self._show(event)
+            case "warning" if event.get("level") == "error":
+                self.results.append({"uid": event["uid"], "status": "failed", "reason": event["text"]})
+            case "result":
+                self.results.append({key: value for key, value in event.items() if key != "event"})
+
+    def _show(self, event: Mapping[str, Any]) -> None:
+        uid = event["uid"]
+        if uid not in self._tasks:
+            self._tasks[uid] = self._progress.add_task(uid[:8], total=event["expected"])
+        text = f"{uid[:8]} {event['phase']}"
+        self._progress.update(self._tasks[uid], completed=event["received"], description=text)

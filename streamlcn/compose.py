@@ -1,0 +1,70 @@
+"""The only room that knows every concrete part. Backends are imported when they are chosen."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from streamlcn.documents import Assembler, make_value_reader
+from streamlcn.frames import make_frame_reader
+from streamlcn.pipeline import Emit, Parts
+from streamlcn.ports import Clock, Telemetry
+from streamlcn.profile import Profile, make_recipe
+from streamlcn.reconstruction import make_reconstructor
+from streamlcn.segmentation import make_segmenter
+from streamlcn.service import Worker
+from streamlcn.store import SpoolStore, make_store
+
+__all__ = ["journal_dir", "make_assembler", "make_parts", "make_worker"]
+
+
+def journal_dir(profile: Profile) -> Path:
+    """Return the folder of the profile's journal."""
+    return profile.state_dir / "journal"
+
+
+def make_parts(
+    profile: Profile,
+    *,
+    telemetry: Telemetry,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    wall: Clock = time.time,
+) -> Parts:
+    """Return the parts that ``profile`` names, ready to work: the network is loaded, kernels are compiled.
+
+    Raises `BadInput` for weights that do not fit, a backend that is not installed, a missing API key.
+    """
+    segmenter = make_segmenter(profile.segmentation, profile.folder)
+    reconstructor = make_reconstructor(profile.reconstruction)
+    store = make_store(profile.store, environ=environ, spool_dir=profile.state_dir / "spool")
+    return Parts(
+        profile=profile,
+        recipe=make_recipe(profile, segmenter.description.get("sha256")),
+        frames=make_frame_reader(profile.frames),
+        reconstructor=reconstructor,
+        segmenter=segmenter,
+        store=store,
+        telemetry=telemetry,
+        emit=emit,
+        clock=wall,
+    )
+
+
+def make_assembler(profile: Profile) -> Callable[[Iterable[str]], Assembler]:
+    """Return a maker of assemblers; it is given the uids of runs that are done."""
+    read_values = make_value_reader(timeout_s=profile.frames.timeout_s, poll_s=profile.frames.poll_s)
+    return lambda done: Assembler(profile.documents, read_values=read_values, done=tuple(done))
+
+
+def make_worker(profile: Profile, parts: Parts) -> Worker:
+    """Return the worker of the profile's journal."""
+    store = parts.store
+    return Worker(
+        journal_dir(profile),
+        parts,
+        make_assembler(profile),
+        delivery=store if isinstance(store, SpoolStore) else None,
+    )

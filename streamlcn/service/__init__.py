@@ -1,0 +1,21 @@
+"""The daemon's two processes: ingest receives, keeps and shows; the worker makes results of the journal."""
+
+from streamlcn.service._channel import EventReceiver, EventSender
+from streamlcn.service._daemon import Daemon
+from streamlcn.service._leash import die_with_parent, only_worker
+from streamlcn.service._replay import updates_of_file, updates_of_journal
+from streamlcn.service._supervisor import Supervisor
+from streamlcn.service._worker import Delivery, Worker
+
+__all__ = [
+    "Daemon",
+    "Delivery",
+    "EventReceiver",
+    "EventSender",
+    "Supervisor",
+    "Worker",
+    "die_with_parent",
+    "only_worker",
+    "updates_of_file",
+    "updates_of_journal",
+]

@@ -1,0 +1,132 @@
+"""Scans that are over, as the updates that a live scan gives: the rest of the way is the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from streamlcn.documents import Assembler, JournalReader, decode
+from streamlcn.documents.settings import DecodeLimits
+from streamlcn.errors import BadDocument, BadInput
+from streamlcn.files import FrameStack, ScanFile
+from streamlcn.model import (
+    Completeness,
+    FrameKind,
+    FrameRef,
+    FramesReady,
+    InlineSource,
+    ReferenceReady,
+    Scan,
+    ScanEnded,
+    ScanStarted,
+    ScanUpdate,
+)
+
+__all__ = ["updates_of_file", "updates_of_journal"]
+
+_AT_A_TIME = 16
+_HASH_BLOCK = 2**20
+
+
+def updates_of_journal(
+    directory: Path, assembler: Assembler, limits: DecodeLimits, *, uid: str | None = None
+) -> Iterator[tuple[ScanUpdate, float]]:
+    """Yield each update of a journal's scans with the time its document came; of run ``uid`` alone if given.
+
+    Raises `BadInput` for a folder without a journal. The journal may be in use: what is there now is read.
+    """
+    if not any(directory.glob("segment-*.journal")):
+        raise BadInput(f"{directory} holds no journal: give the folder with the files segment-*.journal")
+    latest_s = 0.0
+    with JournalReader(directory) as reader:
+        for record in reader:
+            latest_s = max(latest_s, record.time_s)
+            try:
+                name, document = decode(record.payload, limits)
+            except BadDocument:
+                continue
+            for update in assembler.handle(name, document, record.time_s, record.start):
+                if uid is None or _uid_of(update) == uid:
+                    yield update, record.time_s
+    for update in assembler.expire(float("inf")):
+        if uid is None or _uid_of(update) == uid:
+            yield update, latest_s
+
+
+def updates_of_file(
+    file: ScanFile, voxel_size_um: float | None = None, *, uid: str | None = None
+) -> Iterator[ScanUpdate]:
+    """Yield the updates of a stored scan.
+
+    Parameters
+    ----------
+    voxel_size_um
+        Used where the file says none.
+    uid
+        By default it is made of the file's SHA-256, so that the same file is the same scan everywhere.
+    """
+    size_um = file.voxel_size_um or voxel_size_um
+    if size_um is None:
+        raise BadInput(f"{file.path} says no voxel size: give --voxel-size-um")
+    uid = uid or f"file-{_digest(file.path)[:24]}"
+    count = len(file.projections)
+    assumptions = () if file.voxel_size_um else (f"voxel size {size_um:g} um, as given for the file",)
+    yield ScanStarted(
+        scan=Scan(
+            uid=uid,
+            projection_count=count,
+            detector_shape=(file.projections.shape[1], file.projections.shape[2]),
+            voxel_size_um=size_um,
+            angles_rad=tuple(float(angle) for angle in file.angles_rad),
+            energy_kev=file.energy_kev,
+            phase_shift_rad=file.phase_shift_rad,
+            is_line_integral=file.is_line_integral,
+            assumptions=assumptions,
+            plan={"plan_name": f"{file.format} file", "stored_scan": file.path.name},
+        )
+    )
+    yield ReferenceReady(
+        scan_uid=uid,
+        flats=_refs(uid, FrameKind.FLAT, file.flats, 0, len(file.flats)),
+        darks=_refs(uid, FrameKind.DARK, file.darks, 0, len(file.darks)),
+    )
+    for start in range(0, count, _AT_A_TIME):
+        stop = min(start + _AT_A_TIME, count)
+        angles = [float(angle) for angle in file.angles_rad[start:stop]]
+        refs = _refs(uid, FrameKind.PROJECTION, file.projections, start, stop, angles)
+        yield FramesReady(scan_uid=uid, refs=refs)
+    completeness = Completeness(
+        projections_expected=count, projections_received=count, projections_used=count
+    )
+    yield ScanEnded(scan_uid=uid, outcome="success", reason="", completeness=completeness)
+
+
+def _refs(
+    uid: str, kind: FrameKind, stack: FrameStack, start: int, stop: int, angles: list[float] | None = None
+) -> tuple[FrameRef, ...]:
+    if start == stop:
+        return ()
+    frames = stack[start:stop]
+    return tuple(
+        FrameRef(
+            scan_uid=uid,
+            kind=kind,
+            index=start + offset,
+            angle_rad=angles[offset] if angles else None,
+            source=InlineSource(pixels=frame),
+        )
+        for offset, frame in enumerate(frames)
+    )
+
+
+def _uid_of(update: ScanUpdate) -> str:
+    return update.scan.uid if isinstance(update, ScanStarted) else update.scan_uid
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
