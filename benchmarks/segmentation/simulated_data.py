@@ -4,7 +4,8 @@
 
 Writes ``DATA/<instrument>_<seed>_m<radius>.h5`` with ``/volume`` and ``/labels``, as `streamlcn train` wants
 them. Every seed is another bone in another microscope (``--randomise``); ``--plain`` keeps the instrument as
-its file describes it. The axis of rotation comes from the truth.
+its file describes it. The axis of rotation is found from the projections, as in a scan whose axis nobody
+tells; the attribute ``centre_error_px`` says how far off that was.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import h5py
 import numpy as np
 
 from streamlcn.files import open_scan_file
-from streamlcn.reconstruction import ReconstructionSettings, reconstruct
+from streamlcn.reconstruction import ReconstructionSettings, find_centre, reconstruct
 from streamlcn.reconstruction.settings import CorrectionSettings
 
 
@@ -45,8 +46,8 @@ def main() -> None:
             scan = Path(folder) / "scan.h5"
             _simulate(scan, chosen.instrument, chosen.size, seed, is_plain=chosen.plain)
             for radius, path in missing.items():
-                _pair(scan, path, radius)
-                print(path, flush=True)
+                error_px = _pair(scan, path, radius)
+                print(f"{path} (centre off by {error_px:+.2f} px)", flush=True)
 
 
 def _simulate(path: Path, instrument: str, size: str, seed: int, *, is_plain: bool) -> None:
@@ -55,18 +56,21 @@ def _simulate(path: Path, instrument: str, size: str, seed: int, *, is_plain: bo
     subprocess.run(command, check=True)
 
 
-def _pair(scan_path: Path, path: Path, median_radius_px: int) -> None:
+def _pair(scan_path: Path, path: Path, median_radius_px: int) -> float:
+    """Write one volume with its truth; return the error of the centre that was found, in pixels."""
     with h5py.File(scan_path) as file:
         labels = file["truth/labels"][()]
         axis = float(file["truth"].attrs["rotation_axis_px"])
     settings = ReconstructionSettings(correction=CorrectionSettings(median_radius_px=median_radius_px))
     with open_scan_file(scan_path) as scan:
+        projections = scan.projections[:]
+        centre = round(find_centre(projections, scan.angles_rad).pixels, 1)
         volume = reconstruct(
-            scan.projections[:],
+            projections,
             scan.flats[:],
             scan.darks[:],
             scan.angles_rad,
-            centre=round(axis, 1),
+            centre=centre,
             settings=settings,
             phase_shift_rad=scan.phase_shift_rad,
         )
@@ -76,7 +80,9 @@ def _pair(scan_path: Path, path: Path, median_radius_px: int) -> None:
         file.create_dataset("volume", data=volume.astype(np.float32), chunks=(1, *volume.shape[1:]))
         file.create_dataset("labels", data=labels, chunks=(1, *labels.shape[1:]), compression="gzip")
         file.attrs.update({"voxel_size_um": voxel_um, "median_radius_px": median_radius_px})
+        file.attrs["centre_error_px"] = centre - axis
     part.replace(path)
+    return centre - axis
 
 
 if __name__ == "__main__":

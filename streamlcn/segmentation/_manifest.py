@@ -17,15 +17,15 @@ FORMAT_VERSION = 1
 
 
 class OodReference(Settings):
-    """What the training volumes looked like, and how far a volume may be from that."""
+    """What training and held-out volumes looked like, and how far a volume may be from that."""
 
     grey_levels: tuple[float, ...] = Field(description="Which quantiles of the normalised grey values.")
-    grey_quantiles: tuple[float, ...] = Field(description="Their mean over the training volumes.")
-    grey_unit: float = Field(gt=0, description="Distance of the farthest held-out volume in grey values.")
-    feature_mean: tuple[float, ...] = Field(description="Mean of the deepest features over training slices.")
+    grey_quantiles: tuple[float, ...] = Field(description="Their mean over the known volumes.")
+    grey_unit: float = Field(gt=0, description="Largest grey distance of a bone from the others.")
+    feature_mean: tuple[float, ...] = Field(description="Mean of the deepest features over slices.")
     feature_precision: tuple[tuple[float, ...], ...] = Field(description="Inverse of their covariance.")
-    feature_unit: float = Field(gt=0, description="Distance of the farthest held-out volume in features.")
-    flag_above: float = Field(gt=0, description="Flagged above this; 1 is the farthest held-out volume.")
+    feature_unit: float = Field(gt=0, description="Largest feature distance of a bone from the others.")
+    flag_above: float = Field(gt=0, description="Flagged above this.")
 
 
 class Manifest(Settings):

@@ -69,7 +69,7 @@ class Model:
     def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:
         """Return how unlike the training data ``volume`` is, and whether that is too much.
 
-        1 is as far as the farthest volume that was held out of training. (None, False) for a bundle without
+        1 is as far as the farthest known bone is from all others. (None, False) for a bundle without
         reference statistics.
         """
         if self.manifest.ood is None:

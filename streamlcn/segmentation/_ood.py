@@ -1,7 +1,7 @@
 """How unlike its training data a volume is.
 
-Two distances, each in units of the farthest volume that was held out of training: of the grey values
-(Wasserstein-1 between quantiles) and of the network's deepest features (Mahalanobis, Lee et al. 2018). The
+Two distances: of the grey values (Wasserstein-1 between quantiles) and of the network's deepest features
+(Mahalanobis, Lee et al. 2018), each in units of the farthest that one known bone was from all others. The
 score is the larger one. Softmax confidence is not used: it can rise while labels get worse.
 """
 
@@ -18,7 +18,7 @@ from streamlcn.segmentation._normalise import GREY_LEVELS, Scale, in_view
 
 __all__ = ["Looks", "fit_reference", "look_at", "score"]
 
-FLAG_ABOVE = 1.5
+FLAG_ABOVE = 1.25
 _SLICES = 12
 _SHRINKAGE = 0.1
 
@@ -51,23 +51,39 @@ def look_at(
     return Looks(grey.astype(np.float64), np.stack(rows))
 
 
-def fit_reference(training: list[Looks], held_out: list[Looks]) -> OodReference:
-    """Describe training volumes; held-out ones set the units. The covariance is shrunk to its diagonal."""
-    grey = np.mean([looks.grey for looks in training], axis=0)
-    slices = np.concatenate([looks.features for looks in training])
-    mean: npt.NDArray[np.float64] = slices.mean(axis=0)
-    covariance = np.cov(slices, rowvar=False) + 0.0
-    diagonal = np.diag(np.diag(covariance) + 1e-6 + 1e-2 * np.diag(covariance).mean())
-    precision = np.asarray(np.linalg.inv((1 - _SHRINKAGE) * covariance + _SHRINKAGE * diagonal), np.float64)
+def fit_reference(bones: list[list[Looks]]) -> OodReference:
+    """Describe what a model knows; every bone may have several volumes, at least three bones are needed.
+
+    The units come from leaving one bone out at a time: 1 is the farthest that a volume was from all others.
+    """
+    grey_unit = feature_unit = 0.0
+    for left_out, volumes in enumerate(bones):
+        others = [looks for place, each in enumerate(bones) if place != left_out for looks in each]
+        grey, mean, precision = _statistics(others)
+        grey_unit = max(grey_unit, *(_grey_distance(looks, grey) for looks in volumes))
+        feature_unit = max(feature_unit, *(_feature_distance(looks, mean, precision) for looks in volumes))
+    grey, mean, precision = _statistics([looks for volumes in bones for looks in volumes])
     return OodReference(
         grey_levels=GREY_LEVELS,
-        grey_quantiles=tuple(grey.round(6).tolist()),
-        grey_unit=max(_grey_distance(looks, grey) for looks in held_out),
+        grey_quantiles=_rounded(grey),
+        grey_unit=grey_unit,
         feature_mean=_rounded(mean),
         feature_precision=tuple(_rounded(row) for row in precision),
-        feature_unit=max(_feature_distance(looks, mean, precision) for looks in held_out),
+        feature_unit=feature_unit,
         flag_above=FLAG_ABOVE,
     )
+
+
+def _statistics(
+    volumes: list[Looks],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean grey quantiles, mean features and the inverse of their shrunk covariance."""
+    grey = np.asarray(np.mean([looks.grey for looks in volumes], axis=0), np.float64)
+    slices = np.concatenate([looks.features for looks in volumes])
+    covariance = np.cov(slices, rowvar=False)
+    diagonal = np.diag(np.diag(covariance) + 1e-6 + 1e-2 * np.diag(covariance).mean())
+    precision = np.linalg.inv((1 - _SHRINKAGE) * covariance + _SHRINKAGE * diagonal)
+    return grey, np.asarray(slices.mean(axis=0), np.float64), np.asarray(precision, np.float64)
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
@@ -76,7 +92,7 @@ def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def score(looks: Looks, reference: OodReference) -> float:
-    """Return the larger of both distances in units of the farthest held-out volume."""
+    """Return the larger of both distances in the units of ``reference``."""
     mean, precision = np.array(reference.feature_mean), np.array(reference.feature_precision)
     grey = _grey_distance(looks, np.array(reference.grey_quantiles)) / reference.grey_unit
     return max(grey, _feature_distance(looks, mean, precision) / reference.feature_unit)

@@ -42,8 +42,8 @@ def make_card(manifest: Manifest, judged: Evaluation, notes: str = "") -> str:
         ),
         _row("all voxels together", judged.dice, judged, None, None, None),
         "",
-        "Porosity is LCN over bone, shade-off and LCN. An OOD score of 1 is as far from the training data as "
-        "the farthest of the held-out volumes.",
+        "Porosity is LCN over bone, shade-off and LCN. An OOD score of 1 is as far from the known bones as "
+        "the farthest of them from all others.",
         "",
         "## Settings",
         "",

@@ -11,7 +11,7 @@ from streamlcn.errors import BadInput
 from streamlcn.training._data import LabelledScan
 from streamlcn.training.settings import SplitSettings
 
-__all__ = ["Split", "split_scans"]
+__all__ = ["Split", "family", "split_scans"]
 
 _SCANS_FROM = 5
 
@@ -33,7 +33,7 @@ def split_scans(scans: list[LabelledScan], settings: SplitSettings, seed: int) -
     nothing would remain on either side.
     """
     rng = np.random.default_rng([seed, 0x5B1])
-    families = sorted({_family(scan.name) for scan in scans})
+    families = sorted({family(scan.name) for scan in scans})
     by = settings.by
     if by == "auto":
         by = "scans" if len(families) >= _SCANS_FROM else "blocks"
@@ -43,7 +43,7 @@ def split_scans(scans: list[LabelledScan], settings: SplitSettings, seed: int) -
     for scan in scans:
         z = scan.labelled_slices
         if by == "scans":
-            is_out = _family(scan.name) in out
+            is_out = family(scan.name) in out
             training[scan.name], held_out[scan.name] = (z[:0], z) if is_out else (z, z[:0])
         elif by == "blocks":
             first = len(z) - max(1, round(settings.share * len(z)))
@@ -64,5 +64,6 @@ def split_scans(scans: list[LabelledScan], settings: SplitSettings, seed: int) -
     return Split(by, training, held_out)
 
 
-def _family(name: str) -> str:
+def family(name: str) -> str:
+    """Return the bone that a scan shows: its name up to the last underscore."""
     return name.rpartition("_")[0] or name

@@ -19,7 +19,7 @@ from streamlcn.segmentation._bundle import read_bundle, write_bundle
 from streamlcn.segmentation._manifest import Manifest
 from streamlcn.segmentation._model import Model, pick_device
 from streamlcn.segmentation._normalise import Normalisation
-from streamlcn.segmentation._ood import fit_reference, look_at
+from streamlcn.segmentation._ood import Looks, fit_reference, look_at
 from streamlcn.segmentation.settings import NetworkConfig
 from streamlcn.training._card import make_card
 from streamlcn.training._data import UNLABELLED, LabelledScan, merge_shade_off, read_scans
@@ -27,7 +27,7 @@ from streamlcn.training._evaluate import evaluate_model
 from streamlcn.training._loop import Progress, run_epochs
 from streamlcn.training._patches import Part, Sampler
 from streamlcn.training._report import TrainingReport
-from streamlcn.training._split import Split, split_scans
+from streamlcn.training._split import Split, family, split_scans
 from streamlcn.training.settings import FAST, FINE_TUNING, TrainingSettings
 
 __all__ = ["finetune", "train"]
@@ -178,22 +178,18 @@ class _Task:
         voxels = sum(len(self.split.training[scan.name]) * scan.volume[0].size for scan in self.scans)
         return max(1, round(voxels / self.settings.patch_px**2 / self.settings.batch))
 
+    def _looks(self, network: Network) -> list[list[Looks]]:
+        """Measure each volume, one list per bone. Blocks of one scan say nothing about another scan."""
+        radius = self.normalisation.view_radius
+        bones: dict[str, list[Looks]] = {}
+        for scan in self.scans:
+            seen = look_at(network, scan.volume, self.normalisation.scale(scan.volume), radius, self.device)
+            bones.setdefault(family(scan.name), []).append(seen)
+        return list(bones.values())
+
     def _manifest(self, network: Network, name: str, reason: str, epochs: int) -> Manifest:
         sizes = [scan.voxel_size_um for scan in self.scans if scan.voxel_size_um is not None]
-        looks = {
-            scan.name: look_at(
-                network,
-                scan.volume,
-                self.normalisation.scale(scan.volume),
-                self.normalisation.view_radius,
-                self.device,
-            )
-            for scan in self.scans
-        }
-        training = [looks[key] for key, z in self.split.training.items() if len(z)]
-        held_out = [looks[key] for key, z in self.split.held_out.items() if len(z)]
-        # Blocks of one scan say nothing about another scan: then there is nothing to judge distances by.
-        ood = fit_reference(training, held_out) if self.split.by == "scans" else None
+        ood = fit_reference(self._looks(network)) if self.split.by == "scans" else None
         return Manifest(
             name=name,
             network=network.config,

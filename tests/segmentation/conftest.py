@@ -14,6 +14,9 @@ from streamlcn.segmentation._bundle import write_bundle
 from streamlcn.segmentation._manifest import Manifest
 from streamlcn.segmentation.settings import NetworkConfig
 
+# Networks this small gain nothing from threads, which burn the processor where other processes use it too.
+torch.set_num_threads(1)
+
 CLASSES = ("background", "bone", "lcn", "shade_off")
 
 

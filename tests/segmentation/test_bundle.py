@@ -106,9 +106,12 @@ def test_a_device_that_is_not_there_is_refused(bundle: Path) -> None:
 
 def test_committed_models_are_whole_and_small(volume: npt.NDArray[np.float32]) -> None:
     profiles = Path(__file__).parents[2] / "profiles"
-    for name in ("anatomix",):
+    for name in ("anatomix", "p05"):
         model = load_model(profiles / name / "model", device="cpu")
         assert model.manifest.network.kind == "sensor3d"
         assert sum(weight.numel() for weight in model.network.parameters()) < 1_000_000
         assert (profiles / name / "model" / "model.safetensors").stat().st_size < 2_000_000
         assert model.segment(volume).shape == volume.shape
+        assert model.manifest.metrics["dice"]["lcn"] > 0.85
+        assert model.manifest.ood is not None
+        assert "simulated scans only" in (profiles / name / "model" / "README.md").read_text()

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from labelled_scenes import scene, write
+
+# Networks this small gain nothing from threads, which burn the processor where other processes use it too.
+torch.set_num_threads(1)
 
 
 @pytest.fixture

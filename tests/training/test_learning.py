@@ -15,7 +15,7 @@ from labelled_scenes import scene, write
 
 from streamlcn.errors import BadInput
 from streamlcn.segmentation import load_model
-from streamlcn.training import FAST, Evaluation, TrainingSettings, evaluate, finetune, train
+from streamlcn.training import FAST, Evaluation, TrainingSettings, document, evaluate, finetune, train
 from streamlcn.training._evaluate import confusion, overlap
 from streamlcn.training._loop import Stopper
 from streamlcn.training._loss import soft_dice_loss, total_loss
@@ -222,3 +222,30 @@ def test_the_published_recipe_runs(data: Path, tmp_path: Path) -> None:
     report = train(data, "unet", tmp_path / "m", settings=paper, device="cpu")
     losses = [epoch.training_loss for epoch in report.epochs]
     assert all(later < earlier for earlier, later in pairwise(losses))
+
+
+def test_shade_off_counts_as_bone_where_it_has_no_class(data: Path, tmp_path: Path) -> None:
+    three = SHORT.model_copy(update={"shade_off_is_bone": True})
+    report = train(data, "unet", tmp_path / "model", seed=4, settings=three, device="cpu")
+    assert load_model(tmp_path / "model", device="cpu").manifest.classes == ("background", "bone", "lcn")
+    assert report.evaluation is not None
+    assert set(report.evaluation.dice) == {"background", "bone", "lcn"}
+    assert report.evaluation.dice["bone"] > 0.9
+    assert evaluate(data, tmp_path / "model", device="cpu").dice["bone"] > 0.9
+
+
+def test_a_card_is_rewritten_from_scans_that_took_no_part(data: Path, tmp_path: Path) -> None:
+    short = SHORT.model_copy(update={"epochs": 1, "steps_per_epoch": 2})
+    before = train(data, "unet", tmp_path / "model", seed=4, settings=short, device="cpu")
+    test = tmp_path / "test"
+    test.mkdir()
+    write(test / "unseen.h5", *scene(50))
+    judged = document(test, tmp_path / "model", notes="Only a trial.", device="cpu")
+    manifest = load_model(tmp_path / "model", device="cpu").manifest
+    assert manifest.weights_sha256 == before.sha256, "judging leaves weights alone"
+    assert manifest.metrics["dice"] == judged.dice
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "Only a trial." in card
+    assert "| unseen |" in card
+    with pytest.raises(BadInput, match="was trained or tuned on bone0_m0"):
+        document(data, tmp_path / "model", device="cpu")
