@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,16 @@ def load_profile(path_or_name: str | Path, overrides: Mapping[str, Any] | None =
         No such profile, not YAML, an unknown key or a wrong value. The message names file, line, key and
         remedy, one line for each mistake.
     """
-    family = _with_ancestors(_find(path_or_name))
-    above = override_source(overrides or {})
+    own, *parents = _with_ancestors(_find(path_or_name))
+    sources = [override_source(overrides or {}), own, *map(_inherited, parents)]
     values: dict[str, Any] = {}
-    for source in reversed(family):
-        inherited = {key: value for key, value in values.items() if key not in _OWN}
-        values = merged(inherited, with_absolute_paths(source.values, source.folder))
-    values = merged(values, with_absolute_paths(above.values, above.folder))
+    for source in reversed(sources):
+        values = merged(values, with_absolute_paths(source.values, source.folder))
     try:
         profile = Profile.model_validate(values)
     except ValidationError as error:
-        raise BadProfile(explain(error, [above, *family], family[0])) from error
-    profile._folder = family[0].folder  # noqa: SLF001 - the loader is the one who knows
+        raise BadProfile(explain(error, sources, own)) from error
+    profile._folder = own.folder  # noqa: SLF001 - the loader is the one who knows
     return profile
 
 
@@ -90,6 +89,12 @@ def _with_ancestors(path: Path) -> list[Source]:
         family.append(read_source(path))
         seen.append(path.resolve())
     return family
+
+
+def _inherited(source: Source) -> Source:
+    """Return what another profile may take over: all but the keys that say who this one is."""
+    values = {key: value for key, value in source.values.items() if key not in _OWN}
+    return replace(source, values=values)
 
 
 def _find_parent(parent: Any, folder: Path, place: str) -> Path:

@@ -13,8 +13,8 @@ __all__ = ["key_reference"]
 _HEAD = """\
 # Every key of a profile
 
-Made from the settings by `python -m streamlcn.profile keys > docs/profile-keys.md`; a test fails when it is stale.
-How to write a profile is in [profiles.md](profiles.md).
+How to write a profile is in [profiles.md](profiles.md). This page is made from the settings by
+`python -m streamlcn.profile keys > docs/profile-keys.md`; a test fails when it is stale.
 """
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 _WORDS = {"string": "text", "boolean": "true or false", "object": "mapping", "array": "list"}
@@ -50,7 +50,8 @@ def _section(name: str, node: Node, seen: set[str]) -> Iterator[str]:
 
 
 def _row(key: str, node: Node, section: Node) -> str:
-    return f"| `{key}` | {_value(node)} | {_default(node, key, section)} | {_cell(node.get('description', ''))} |"
+    what = _cell(node.get("description", ""))
+    return f"| `{key}` | {_value(node)} | {_default(node, key, section)} | {what} |"
 
 
 def _has_own_table(node: Node) -> bool:
@@ -79,7 +80,7 @@ def _default(node: Node, key: str, section: Node) -> str:
 
 
 def _without_defaults(value: Any) -> Any:
-    """Leave out what goes without saying in a section: nothing, and scales and offsets that change nothing."""
+    """Leave out what goes without saying in a section: null, scales and offsets that change nothing."""
     if isinstance(value, list):
         return [_without_defaults(part) for part in value]
     if not isinstance(value, Mapping):

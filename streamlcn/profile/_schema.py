@@ -1,8 +1,8 @@
 """The JSON schema of a profile, and ways through it by key.
 
-A *node* is a part of the schema. Its keys may be those of a section (``web.port``), those of a mapping that is
-free to have any (``documents.files.root_map``), or numbers in a list. A *choice* is a section whose keys depend
-on a tag (``backend``, ``kind``).
+A *node* is a part of the schema. Its keys may be those of a section (``web.port``), those of a mapping that
+is free to have any (``documents.files.root_map``), or numbers in a list. A *choice* is a section whose keys
+depend on a tag (``backend``, ``kind``).
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def node_below(node: Node, key: str) -> Node | None:
 class Place:
     """Where in a profile an error is.
 
-    ``keys`` as people write them, ``node`` at their end (None: no such key), ``section`` above it, and ``tag``,
-    such as ``backend: fbp``, when the section was chosen by one.
+    ``keys`` as people write them, ``node`` at their end (None: no such key), ``section`` above it, and
+    ``tag``, such as ``backend: fbp``, when the section was chosen by one.
     """
 
     keys: tuple[str, ...]

@@ -13,6 +13,8 @@ from streamlcn.errors import BadProfile
 
 __all__ = ["Source", "has", "read_source", "whose"]
 
+_KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -102,12 +104,14 @@ def _check(node: yaml.Node | None, path: Path, above: tuple[yaml.Node, ...] = ()
         lines: dict[str, int] = {}
         for name, value in node.value:
             line = name.start_mark.line + 1
-            if isinstance(name, yaml.ScalarNode) and name.value in lines:
+            if name.tag not in _KEY_TAGS:
+                raise BadProfile(f"{path}, line {line}: '{name.value}' is no text, as keys are; use quotes")
+            if name.value in lines:
                 raise BadProfile(
                     f"{path}, line {line}: '{name.value}' stands in line {lines[name.value]} already; "
                     "put both into one"
                 )
-            lines[str(name.value)] = line
+            lines[name.value] = line
             _check(value, path, (*above, node))
 
 
