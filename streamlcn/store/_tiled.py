@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,6 +53,12 @@ class TiledStore:
         if not self._create(node, body):
             self.wire.replace_metadata(node, values)
         return TiledResult(self.wire, self._pool, self.settings, node, values)
+
+    def probe(self) -> None:
+        """Make a container below the root and delete it again; raises `StoreFailed` where that cannot be."""
+        node = (*self.settings.root, f"probe-{secrets.token_hex(8)}")
+        self._create(node, container_body({}, self.settings.access_tags))
+        self.wire.delete(node)
 
     def close(self) -> None:
         """Finish what is under way and close the connections; may be called twice."""
