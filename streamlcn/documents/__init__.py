@@ -1,4 +1,11 @@
-"""Documents of a bluesky RunEngine: received, decoded without trust, journaled, assembled to scans."""
+"""Documents of a bluesky RunEngine: received, decoded without trust, journaled, assembled to scans.
+
+Importing this package does not load 0MQ; asking it for `ZmqSource` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from streamlcn.documents._assembler import Assembler, AssemblerState
 from streamlcn.documents._assets import FileValues
@@ -10,7 +17,9 @@ from streamlcn.documents._refused import reason_of
 from streamlcn.documents._state import SourceState
 from streamlcn.documents._value_reader import make_value_reader
 from streamlcn.documents._wire import decode, encode
-from streamlcn.documents._zmq_source import Received, ZmqSource
+
+if TYPE_CHECKING:
+    from streamlcn.documents._zmq_source import Received, ZmqSource
 
 __all__ = [
     "Assembler",
@@ -33,3 +42,11 @@ __all__ = [
     "reason_of",
     "save_checkpoint",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Received", "ZmqSource"):
+        from streamlcn.documents import _zmq_source
+
+        return getattr(_zmq_source, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

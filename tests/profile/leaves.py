@@ -8,11 +8,6 @@ from typing import Any
 
 from streamlcn.profile._schema import Node, choice_of, is_free_mapping, keys_of, profile_schema, settled
 
-NEEDED: dict[str, dict[str, Any]] = {
-    "monitor": {"stream": "s", "key": "k"},
-    "linspace": {"range": 180.0},
-}
-"""Keys that a section of this kind needs beside the one that a test is about."""
 SPECIAL: dict[str, tuple[Any, Any]] = {"shell_inner_voxels": (1.0, 2.0), "shell_outer_voxels": (8.0, 9.0)}
 """Values of keys that others bound."""
 
@@ -24,23 +19,18 @@ class Leaf:
     name: str
     keys: tuple[str, ...]
     tags: Mapping[tuple[str, ...], tuple[str, str]]
+    sections: tuple[Node, ...]
     node: Node
 
     def profile(self, value: Any) -> dict[str, Any]:
-        """Return a profile's values in which this key has ``value``."""
+        """Return a profile's values in which this key has ``value``, beside what its sections need."""
         values: dict[str, Any] = {"name": "x", "segmentation": {"backend": "otsu"}}
-        place: dict[str, Any] = values
-        path: tuple[str, ...] = ()
-        for key in self.keys[:-1]:
-            path = (*path, key)
-            inner: dict[str, Any] = {}
-            if path in self.tags:
-                tag, name = self.tags[path]
-                inner = {tag: name, **NEEDED.get(name, {})}
+        place = values
+        for depth, key in enumerate(self.keys[:-1], 1):
+            inner = _needed(self.sections[depth], self.keys[-1])
+            inner.update([self.tags[self.keys[:depth]]] if self.keys[:depth] in self.tags else [])
             place[key.removesuffix("[]")] = [inner] if key.endswith("[]") else inner
             place = inner
-        if self.keys[-1] == "stop":
-            del place["range"]
         place[self.keys[-1]] = value
         return values
 
@@ -51,7 +41,15 @@ class Leaf:
 
 def leaves() -> list[Leaf]:
     """Return all keys that are no sections."""
-    return list(_leaves(Leaf(name="", keys=(), tags={}, node=profile_schema())))
+    return list(_leaves(Leaf(name="", keys=(), tags={}, sections=(), node=profile_schema())))
+
+
+def _needed(section: Node, wanted: str) -> dict[str, Any]:
+    """Return values for the keys without which a section is refused."""
+    keys = {key: keys_of(section)[key] for key in settled(section).get("required", ())}
+    if settled(section).get("title") == "LinspaceAngle" and wanted != "stop":
+        keys["range"] = keys_of(section)["range"]
+    return {key: _two(node)[0] for key, node in keys.items() if "const" not in node}
 
 
 def _leaves(place: Leaf) -> Iterator[Leaf]:
@@ -67,7 +65,10 @@ def _leaves(place: Leaf) -> Iterator[Leaf]:
         for key, inner in keys_of(node).items():
             if "const" not in inner:
                 below = f"{name}.{key}".removeprefix(".")
-                yield from _leaves(replace(place, name=below, keys=(*keys, key), node=inner))
+                sections = (*place.sections, node)
+                yield from _leaves(
+                    replace(place, name=below, keys=(*keys, key), sections=sections, node=inner)
+                )
     else:
         yield place
 

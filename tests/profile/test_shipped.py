@@ -56,7 +56,7 @@ def test_the_first_use_of_the_package_is_light() -> None:
         "import sys, streamlcn\n"
         "early = {'pydantic', 'numpy', 'yaml'} & set(sys.modules)\n"
         "streamlcn.load_profile('anatomix')\n"
-        "late = {'torch', 'tiled', 'numba', 'scipy', 'h5py', 'matplotlib'} & set(sys.modules)\n"
+        "late = {'torch', 'zmq', 'tiled', 'numba', 'scipy', 'h5py', 'matplotlib'} & set(sys.modules)\n"
         "print(early, late)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
