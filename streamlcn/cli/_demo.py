@@ -38,6 +38,10 @@ def demo(profile: str, size: str, seed: int, keep: Path | None, as_json: bool) -
 
     Starts a tiled server, a 0MQ proxy, the daemon and a simulated beamline as processes of their own, on free
     ports of the loopback interface, and ends them all.
+
+    \b
+    Example:
+      streamlcn demo --size small --keep demo-result
     """
     for module in ("bluesky", "ophyd_async", "simulators", "matplotlib", "tiled.server"):
         if find_spec(module) is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from streamlcn.documents.settings import Values
 from streamlcn.errors import BadInput
@@ -42,6 +43,7 @@ class FileScan:
         self._reader: FrameReader = make_frame_reader(profile.frames if profile else FrameSettings())
         values = profile.documents.values if profile else Values()
         self.assumptions: list[str] = []
+        self._is_reference_early = profile is not None and profile.documents.references.flats == "before"
         self.voxel_size_um = self._first(
             "pixel_size_um",
             said.voxel_size_um,
@@ -88,13 +90,27 @@ class FileScan:
         if self.scan.is_line_integral:
             dark = np.zeros(self._source.projections.shape[1:], np.float32)
             return Reference(dark=dark, flat=dark + 1)
-        flats = [frame.pixels for frame in self._frames(self._source.flats, FrameKind.FLAT)]
-        darks = [frame.pixels for frame in self._frames(self._source.darks, FrameKind.DARK)]
-        return make_reference(np.stack(flats), np.stack(darks))
+        flats = self._reference_frames(self._source.flats, FrameKind.FLAT)
+        darks = self._reference_frames(self._source.darks, FrameKind.DARK)
+        return make_reference(flats, darks)
 
     def projections(self) -> Iterator[Frame]:
         """Yield the projections in order of their index."""
         return self._frames(self._source.projections, FrameKind.PROJECTION)
+
+    def _reference_frames(self, stack: FrameStack, kind: FrameKind) -> npt.NDArray[Any]:
+        """Return the frames (index, row, column) that the daemon would have waited for."""
+        frames = [frame.pixels for frame in self._frames(stack, kind)]
+        projections = self._source.projections
+        if self._is_reference_early and stack.dataset == projections.dataset:
+            early = int(np.count_nonzero(stack.indices < projections.indices[0]))
+            if early < len(frames):
+                self.assumptions.append(
+                    f"{len(frames) - early} {kind.name.lower()}s were taken after the first projection and "
+                    "are left out, as the profile says (documents.references.flats: before)"
+                )
+            frames = frames[:early]
+        return np.stack(frames) if frames else np.empty((0, *stack.shape[1:]), np.float32)
 
     def _frames(self, stack: FrameStack, kind: FrameKind) -> Iterator[Frame]:
         is_projection = kind is FrameKind.PROJECTION

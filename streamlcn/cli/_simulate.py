@@ -34,6 +34,10 @@ def simulate(
     """Publish simulated scans to a running 0MQ proxy, as PROFILE's beamline would.
 
     Every further option goes to the simulated beamline: see ``python -m simulators scan --help``.
+
+    \b
+    Example:
+      streamlcn simulate anatomix --publish tcp://localhost:5577 --scans 3 --size medium
     """
     if importlib.util.find_spec("simulators") is None:
         raise BadInput("the simulated beamline is not installed: pip install 'streamlcn[demo]'")

@@ -94,7 +94,7 @@ def reconstruct(file: str, out: str, force: bool, as_json: bool, **options: Any)
     Without it the settings are the defaults of a profile: a median filter of radius 2, no ring filter, the
     centre found from the scan; the contrast is absorption unless the file or --phase-shift-rad tells a phase
     plate. Options go before the profile. Voxel size, settings, centre and versions are kept as attributes in
-    HDF5 and zarr.
+    HDF5 and zarr. Under a profile that takes flats before the scan, flats after it are left out as live.
 
     \b
     Example:
