@@ -101,10 +101,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """Averaged dark and flat, both (row, column) float32 counts."""
+    """Averaged dark and flat, (row, column) float32 counts; ``flat_after`` was taken after the scan."""
 
     dark: npt.NDArray[np.float32]
     flat: npt.NDArray[np.float32]
+    flat_after: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

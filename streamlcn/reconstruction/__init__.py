@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streamlcn.reconstruction._api import find_centre, make_reconstructor, open_whole_scan, reconstruct
+from streamlcn.reconstruction._api import find_centre, open_whole_scan, reconstruct
 from streamlcn.reconstruction._correction import Correction, contrast_sign
+from streamlcn.reconstruction._providers import make_reconstructor
 from streamlcn.reconstruction._reference import make_reference
 from streamlcn.reconstruction.settings import ReconstructionSettings
 

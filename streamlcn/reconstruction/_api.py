@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from streamlcn.errors import BadInput
 from streamlcn.model import Frame, FrameKind, Reference, Scan
-from streamlcn.ports import Reconstruction, Reconstructor
+from streamlcn.ports import Reconstruction
+from streamlcn.reconstruction._providers import make_reconstructor
 from streamlcn.reconstruction._reference import make_reference
 from streamlcn.reconstruction.settings import (
     AstraSettings,
@@ -24,7 +25,7 @@ from streamlcn.reconstruction.settings import (
 if TYPE_CHECKING:
     from streamlcn.reconstruction._centre import Centre
 
-__all__ = ["find_centre", "make_reconstructor", "open_whole_scan", "reconstruct"]
+__all__ = ["find_centre", "open_whole_scan", "reconstruct"]
 
 
 def reconstruct(
@@ -39,6 +40,7 @@ def reconstruct(
     settings: ReconstructionSettings | None = None,
     phase_shift_rad: float | None = None,
     is_line_integral: bool = False,
+    flats_after: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float32]:
     """Reconstruct a whole scan at once: the same bits as its stream with the same settings.
 
@@ -46,7 +48,8 @@ def reconstruct(
     ----------
     projections, flats, darks
         (index, row, column) counts, or line integrals when ``is_line_integral`` (then flats and darks
-        may be None).
+        may be None). Flats taken after the scan may come apart, as ``flats_after``: the settings say which
+        of them count.
     angles_rad
         (index,) angles in radians, any set in any order.
     centre
@@ -77,7 +80,7 @@ def reconstruct(
         empty = np.zeros(stack.shape[1:], np.float32)
         reference = Reference(dark=empty, flat=empty + 1)
     else:
-        reference = make_reference(flats, darks)
+        reference = make_reference(flats, darks, flats_after)
         if reference.flat.shape != stack.shape[1:]:
             raise BadInput(
                 f"projections are {stack.shape[1:]} pixels but flats and darks {reference.flat.shape}: "
@@ -91,13 +94,10 @@ def reconstruct(
         phase_shift_rad=phase_shift_rad,
         is_line_integral=is_line_integral,
     )
-    volume = np.empty((stack.shape[1], stack.shape[2], stack.shape[2]), np.float32)
     with open_whole_scan(settings, scan, reference) as session:
         for index, (pixels, angle) in enumerate(zip(stack, angles, strict=True)):
             session.add(Frame(kind=FrameKind.PROJECTION, index=index, angle_rad=float(angle), pixels=pixels))
-        for slab in session.finish():
-            volume[slab.z_start : slab.z_start + len(slab.voxels)] = slab.voxels
-    return volume
+        return np.concatenate([slab.voxels for slab in session.finish()])
 
 
 def find_centre(projections: npt.ArrayLike, angles_rad: npt.ArrayLike) -> Centre:
@@ -119,42 +119,12 @@ def find_centre(projections: npt.ArrayLike, angles_rad: npt.ArrayLike) -> Centre
     return estimate_centre(lines, angles, usable_threads())
 
 
-def make_reconstructor(settings: ReconstructionSettings) -> Reconstructor:
-    """Return the provider of the backend that the settings name.
-
-    Raises `BadInput` when that backend is not installed here.
-    """
-    method = settings.method
-    if isinstance(method, FbpSettings):
-        return FbpReconstructor(settings)
-    raise BadInput(f"backend {method.backend!r} is not available")
-
-
 def open_whole_scan(settings: ReconstructionSettings, scan: Scan, reference: Reference) -> Reconstruction:
     """Open the reconstruction of a scan whose projections are all there: the same bits as while it runs.
 
     An unknown centre is found before anything is back-projected, once and not twice.
     """
-    if isinstance(settings.method, FbpSettings):
-        from streamlcn.reconstruction._session import FbpReconstruction
-
-        return FbpReconstruction(scan, reference, settings, is_whole=True)
-    return make_reconstructor(settings).start(scan, reference)
-
-
-class FbpReconstructor:
-    """Opens sessions of our own filtered back-projection."""
-
-    name = "fbp"
-
-    def __init__(self, settings: ReconstructionSettings) -> None:
-        self._settings = settings
-
-    def start(self, scan: Scan, reference: Reference) -> Reconstruction:
-        """Open the reconstruction of one scan; raises `ReconstructionFailed`."""
-        from streamlcn.reconstruction._session import FbpReconstruction
-
-        return FbpReconstruction(scan, reference, self._settings)
+    return make_reconstructor(settings, is_whole=True).start(scan, reference)
 
 
 def _checked(

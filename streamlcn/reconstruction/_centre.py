@@ -11,13 +11,22 @@ from streamlcn.errors import BadInput
 from streamlcn.reconstruction._pairs import centre_from_pairs
 from streamlcn.reconstruction._trials import Trials
 
-__all__ = ["MIN_PROJECTIONS", "Centre", "centre_rows", "estimate_centre", "snapped"]
+__all__ = [
+    "MIN_PROJECTIONS",
+    "Centre",
+    "centre_rows",
+    "estimate_centre",
+    "is_half_turn_covered",
+    "snapped",
+]
 
 ROWS = 8
 MIN_PROJECTIONS = 8
 WIDE_STEPS = 33
 FINE_STEPS = 25
 FINE_STEP_PX = 0.25
+MAX_GAP_RAD = 0.2
+"""Of a half turn; more than this unseen and a shifted centre looks like a shifted sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,12 @@ def centre_rows(row_count: int) -> npt.NDArray[np.int64]:
     """Return the detector rows that vote on the centre: up to eight, evenly spread."""
     votes = min(ROWS, row_count)
     return ((np.arange(votes) + 0.5) * row_count / votes).astype(np.int64)
+
+
+def is_half_turn_covered(angles_rad: npt.NDArray[np.float64]) -> bool:
+    """Return whether angles spread over the half turn without a gap that would bias the centre."""
+    folded = np.sort(np.mod(angles_rad, np.pi))
+    return bool(np.diff(folded, append=folded[0] + np.pi).max() <= MAX_GAP_RAD)
 
 
 def snapped(pixels: float, tolerance_px: float) -> float:

@@ -16,42 +16,53 @@ MAX_DEAD_FRACTION = 0.01
 """More pixels than this without light in the flat is no detector fault but a wrong flat."""
 
 
-def make_reference(flats: npt.ArrayLike | None, darks: npt.ArrayLike | None) -> Reference:
+def make_reference(
+    flats: npt.ArrayLike | None, darks: npt.ArrayLike | None, flats_after: npt.ArrayLike | None = None
+) -> Reference:
     """Average flats and darks, each (index, row, column) or one (row, column), any real dtype.
 
-    Frames are averaged in float64, flats taken before and after the scan alike.
-    Raises `MissingReference` when either is missing, empty, not finite, or when the flats show no light:
-    a flat frame that is not brighter than the dark, or more than 1 % of pixels without light.
+    Frames are averaged in float64. Flats taken after the scan may be given apart from those before, so that
+    a profile can say which of them count. Raises `MissingReference` when flats or darks are missing, empty,
+    not finite, or when the flats show no light: a flat frame that is not brighter than the dark, or more
+    than 1 % of pixels without light.
     """
     dark_stack = _stack(darks, "dark")
-    flat_stack = _stack(flats, "flat")
-    if flat_stack.shape[1:] != dark_stack.shape[1:]:
+    dark = dark_stack.mean(axis=0)
+    flat = _lit_flat(_stack(flats, "flat"), dark)
+    after = None if flats_after is None else _lit_flat(_stack(flats_after, "flat"), dark)
+    return Reference(dark=dark.astype(np.float32), flat=flat, flat_after=after)
+
+
+def dead_pixels(reference: Reference) -> npt.NDArray[np.bool_]:
+    """Return (row, column) True where a flat is not brighter than the dark."""
+    dead = ~(reference.flat > reference.dark)
+    if reference.flat_after is not None:
+        dead |= ~(reference.flat_after > reference.dark)
+    return dead
+
+
+def _lit_flat(stack: npt.NDArray[np.float64], dark: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    if stack.shape[1:] != dark.shape:
         raise MissingReference(
-            f"flats are {flat_stack.shape[1:]} pixels but darks {dark_stack.shape[1:]}: "
+            f"flats are {stack.shape[1:]} pixels but darks {dark.shape}: "
             "take both with the same region of interest and binning"
         )
-    dark = dark_stack.mean(axis=0)
-    for index, frame in enumerate(flat_stack):
+    for index, frame in enumerate(stack):
         if frame.mean() <= dark.mean():
             raise MissingReference(
-                f"flat {index} of {len(flat_stack)} is no brighter than the dark (mean {frame.mean():.6g} "
+                f"flat {index} of {len(stack)} is no brighter than the dark (mean {frame.mean():.6g} "
                 f"against {dark.mean():.6g}): was the shutter closed, "
                 "or are flats and darks swapped in the profile?"
             )
-    reference = Reference(dark=dark.astype(np.float32), flat=flat_stack.mean(axis=0).astype(np.float32))
-    dead = dead_pixels(reference)
+    flat = stack.mean(axis=0).astype(np.float32)
+    dead = ~(flat > dark.astype(np.float32))
     if dead.mean() > MAX_DEAD_FRACTION:
         row, column = np.argwhere(dead)[0]
         raise MissingReference(
             f"{dead.mean():.1%} of pixels have no light in the flat (first: row {row}, column {column}): "
             "take flats with the sample out of the beam, or crop the detector to its lit region"
         )
-    return reference
-
-
-def dead_pixels(reference: Reference) -> npt.NDArray[np.bool_]:
-    """Return (row, column) True where the flat is not brighter than the dark."""
-    return ~(reference.flat > reference.dark)
+    return flat
 
 
 def _stack(frames: npt.ArrayLike | None, kind: str) -> npt.NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,18 +12,56 @@ __all__ = [
     "AstraSettings",
     "CentreSettings",
     "CorrectionSettings",
+    "CropSettings",
     "FbpSettings",
     "MethodSettings",
+    "PaganinSettings",
     "ReconstructionSettings",
     "TomopySettings",
 ]
 
 FilterName: TypeAlias = Literal["ramlak", "shepp", "cosine", "hamming", "hann"]
+PaddingName: TypeAlias = Literal["edge", "zero"]
+Fallback: TypeAlias = Literal["none", "fbp"]
+
+
+class CropSettings(Settings):
+    """The part of the detector that is reconstructed; null: up to the border."""
+
+    row_start: int = Field(default=0, ge=0, description="first detector row")
+    row_stop: int | None = Field(default=None, ge=1, description="row after the last")
+    column_start: int = Field(default=0, ge=0, description="first detector column")
+    column_stop: int | None = Field(default=None, ge=1, description="column after the last")
+
+
+class PaganinSettings(Settings):
+    """Single-material phase retrieval for propagation contrast; the energy comes from the scan."""
+
+    delta_over_beta: float = Field(
+        gt=0, description="ratio of refraction to absorption of the material (bone at 20 keV: about 400)"
+    )
+    distance_mm: float = Field(
+        gt=0, description="propagation distance; behind a cone or zone plate divide it by the magnification"
+    )
 
 
 class CorrectionSettings(Settings):
     """From counts to line integrals, in this order; every step can be switched off."""
 
+    crop: CropSettings = Field(
+        default_factory=CropSettings, description="what is kept of every frame, before everything else"
+    )
+    flats: Literal["mean", "before", "after", "interpolate"] = Field(
+        default="mean",
+        description="which flats count when some were taken after the scan: all alike, one kind, or both "
+        "interpolated over the scan. A stream knows those after the scan only at its end",
+    )
+    air_columns_px: int = Field(
+        default=0,
+        ge=0,
+        description="columns at either border that only air crosses: their mean transmission is scaled to 1 "
+        "in every frame (decay of the beam); 0: off",
+    )
     outlier_threshold: float | None = Field(
         default=None,
         gt=0,
@@ -35,6 +73,20 @@ class CorrectionSettings(Settings):
         ge=0,
         le=5,
         description="radius of the round median filter on the transmission (2: 21 pixels); 0: off",
+    )
+    binning: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="pixels per side that are averaged into one; voxels grow and values are per binned pixel",
+    )
+    paganin: PaganinSettings | None = Field(
+        default=None, description="phase retrieval before the logarithm; null: off"
+    )
+    contrast: Literal["log", "linear"] = Field(
+        default="log",
+        description="log: logarithm of the transmission; linear: transmission minus 1, which keeps the phase "
+        "of a weak object behind a Zernike plate linear and needs no floor. The plate decides the sign",
     )
     transmission_floor: float | None = Field(
         default=None,
@@ -71,6 +123,13 @@ class CentreSettings(Settings):
     )
 
 
+FALLBACK: Any = Field(
+    default="none",
+    description="fbp: our own back-projection takes over when this backend is missing or fails, and log and "
+    "result say why; none: that is an error",
+)
+
+
 class FbpSettings(Settings):
     """Our own filtered back-projection, streamed."""
 
@@ -79,7 +138,7 @@ class FbpSettings(Settings):
         default="auto", description="auto, cpu (compiled kernel), or a torch device: cuda, cuda:1"
     )
     filter: FilterName = Field(default="ramlak", description="window on the ramp")
-    padding: Literal["edge", "zero"] = Field(
+    padding: PaddingName = Field(
         default="edge", description="what is assumed beyond the detector: its edge values, or nothing"
     )
     batch: int = Field(
@@ -102,6 +161,11 @@ class AstraSettings(Settings):
     backend: Literal["astra"] = "astra"
     device: str = Field(default="auto", description="auto, cpu (FBP) or cuda (FBP_CUDA)")
     filter: FilterName = Field(default="ramlak", description="window on the ramp")
+    padding: PaddingName = Field(default="edge", description="what is assumed beyond the detector")
+    projector: Literal["strip", "linear", "line"] = Field(
+        default="strip", description="pixel model on the CPU: strip is the most accurate, linear the fastest"
+    )
+    fallback: Fallback = FALLBACK
 
 
 class TomopySettings(Settings):
@@ -110,11 +174,13 @@ class TomopySettings(Settings):
     backend: Literal["tomopy"] = "tomopy"
     device: str = Field(default="auto", description="auto, cpu (gridrec) or cuda (tomopy.astra, FBP_CUDA)")
     filter: FilterName = Field(default="ramlak", description="window on the ramp")
+    padding: PaddingName = Field(default="edge", description="what is assumed beyond the detector")
     python: str = Field(
         default="python",
         description="interpreter of the environment that has tomopy (it wants an older numpy than ours)",
     )
     timeout_s: float = Field(default=3600.0, gt=0, description="longest time one reconstruction may take")
+    fallback: Fallback = FALLBACK
 
 
 MethodSettings: TypeAlias = Annotated[
