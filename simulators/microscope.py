@@ -140,18 +140,23 @@ class Microscope:
         import torch
 
         from simulators import optics
+        from simulators.side_by_side import each
 
         rows, columns = self.size.rows + 2 * MARGIN_PX, self.size.columns + 2 * MARGIN_PX
         result = np.empty((len(angles), rows, columns), np.float16)
         top, left = (pad - MARGIN_PX for pad in self._padding)
-        for start in range(0, len(angles), self._chunk):
+        kernels, blur, materials = self._kernels, self._blur, self._materials
+
+        def compute(start: int) -> None:
             part = angles[start : start + self._chunk]
-            paths = [self._path_um(part, *material) for material in self._materials]
-            intensity = optics.image(optics.sample_wave(self.instrument, *paths), self._kernels)
-            intensity = torch.fft.irfft2(torch.fft.rfft2(intensity) * self._blur, s=self._grid)
+            paths = [self._path_um(part, *material) for material in materials]
+            intensity = optics.image(optics.sample_wave(self.instrument, *paths), kernels)
+            intensity = torch.fft.irfft2(torch.fft.rfft2(intensity) * blur, s=self._grid)
             result[start : start + len(part)] = (
                 intensity[:, top : top + rows, left : left + columns].clamp_min(0).cpu().numpy()
             )
+
+        each(compute, range(0, len(angles), self._chunk), device=self._device)
         return result
 
     @cached_property

@@ -103,18 +103,25 @@ def imaging_kernels(
     """
     import torch
 
+    from simulators.side_by_side import each
+
     qz, qx = _frequencies(shape, pixel_um, device)
-    count = len(source_points(instrument.optics)[0])
     magnitude = torch.hypot(qx, qz)
-    low = torch.nonzero(magnitude <= _MODE_CUTOFF_PER_UM).ravel()
-    gram = torch.zeros((count, count), dtype=torch.complex64, device=device)
-    for part in _chunks(low):
+
+    def gram_of(part: torch.Tensor) -> torch.Tensor:
         stack = abbe_stack(instrument, qx[part], qz[part]) * (0.02 + magnitude[part]) ** -1.5
-        gram += stack @ stack.conj().T
-    modes = torch.linalg.eigh(gram.to(torch.complex128))[1][:, -instrument.optics.kernel_count :]
-    mix = modes.flip(1).conj().T.to(torch.complex64)
-    every = torch.arange(magnitude.numel(), device=device)
-    kernels = torch.cat([mix @ abbe_stack(instrument, qx[part], qz[part]) for part in _chunks(every)], dim=1)
+        return stack @ stack.conj().T
+
+    def modes_of(gram: torch.Tensor) -> torch.Tensor:
+        modes = torch.linalg.eigh(gram.to(torch.complex128))[1][:, -instrument.optics.kernel_count :]
+        return modes.flip(1).conj().T.to(torch.complex64)
+
+    low = torch.nonzero(magnitude <= _MODE_CUTOFF_PER_UM).ravel()
+    gram = sum(each(gram_of, _chunks(low), device=device), torch.zeros((), device=device))
+    mix = each(modes_of, [gram], device=device)[0]
+    every = _chunks(torch.arange(magnitude.numel(), device=device))
+    parts = each(lambda part: mix @ abbe_stack(instrument, qx[part], qz[part]), every, device=device)
+    kernels = torch.cat(parts, dim=1)
     kernels /= (kernels[:, 0].abs() ** 2).sum().sqrt()
     return kernels.reshape(-1, *shape)
 

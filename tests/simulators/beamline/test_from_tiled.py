@@ -108,9 +108,9 @@ def frames_of(scene, segments):
 @pytest.mark.parametrize(
     ("plan", "assets", "mode"),
     [
-        ("anatomix", "resource", "step"),
         ("anatomix", "stream", "fly"),
-        ("hex", "stream", "fly"),
+        pytest.param("anatomix", "resource", "step", marks=pytest.mark.slow),
+        pytest.param("hex", "stream", "fly", marks=pytest.mark.slow),
         pytest.param("anatomix", "inline", "step", marks=pytest.mark.slow),
         pytest.param("anatomix", "inline", "fly", marks=pytest.mark.slow),
         pytest.param("anatomix", "stream", "step", marks=pytest.mark.slow),
@@ -136,6 +136,7 @@ def test_what_was_stored_is_played(catalogue, scene, plan, assets, mode):
     assert found.facts["stored_scan"] == uid
 
 
+@pytest.mark.slow
 def test_flats_after_the_projections_stay_after_them(catalogue, scene):
     uid = stored(catalogue, scene, "anatomix", "stream", "step")
     found = run_scene(catalogue, uid, Overrides())

@@ -92,6 +92,7 @@ def test_shade_off_is_strong_at_one_beamline_and_weak_at_the_other(fields):
     assert weak < 0.06
 
 
+@pytest.mark.slow
 def test_shade_off_is_deepest_where_the_outline_is_concave():
     one = load_instrument("anatomix")
     one = replace(one, sample=replace(one.sample, polymer_um=0.0))
@@ -165,6 +166,7 @@ def test_artefact_outweighs_noise(view):
     assert noise < 0.7 * structure
 
 
+@pytest.mark.slow
 def test_edges_in_the_reconstruction_resolve_150_nm():
     """Half a period that a wall's edge spread passes with 10 % contrast, at the paper's pixel."""
     one = load_instrument("p05")
