@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Conclusion", "conclude"]
 
 
+_UNSURE_PX = 0.5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
     """All that the end of a scan needs."""
@@ -107,6 +110,11 @@ def _closing_metadata(end: Conclusion, volume: npt.NDArray[np.float32], analysis
         warnings.append(
             f"this volume is unlike the model's training data (score {score:.2f}): "
             "fine-tune the model before believing its numbers"
+        )
+    if stderr is not None and stderr > _UNSURE_PX:
+        warnings.append(
+            f"the centre of rotation, {pixels:g} pixels, is known to {stderr:.2g} pixels only: look at the "
+            "slices, or name the centre (reconstruction.centre.value) and process the scan again"
         )
     return {
         "completeness": completeness_metadata(end.completeness),
