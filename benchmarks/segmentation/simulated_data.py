@@ -5,7 +5,8 @@
 Writes ``DATA/<instrument>_<seed>_m<radius>.h5`` with ``/volume`` and ``/labels``, as `streamlcn train` wants
 them. Every seed is another bone in another microscope (``--randomise``); ``--plain`` keeps the instrument as
 its file describes it. The axis of rotation is found from the projections, as in a scan whose axis nobody
-tells; the attribute ``centre_error_px`` says how far off that was.
+tells; the attribute ``centre_error_px`` says how far off that was. Where it was off by more than a pixel, as
+happens to bones that are wider than the field of view, the true axis was used: somebody would have told it.
 """
 
 from __future__ import annotations
@@ -15,13 +16,18 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
-from streamlcn.files import open_scan_file
-from streamlcn.reconstruction import ReconstructionSettings, find_centre, reconstruct
-from streamlcn.reconstruction.settings import CorrectionSettings
+from streamlcn.files import ScanFile, open_scan_file
+from streamlcn.model import Frame, FrameKind, Scan
+from streamlcn.reconstruction import ReconstructionSettings, make_reference, open_whole_scan
+from streamlcn.reconstruction.settings import CentreSettings, CorrectionSettings
+
+FARTHEST_PX = 1.0
 
 
 def main() -> None:
@@ -61,28 +67,44 @@ def _pair(scan_path: Path, path: Path, median_radius_px: int) -> float:
     with h5py.File(scan_path) as file:
         labels = file["truth/labels"][()]
         axis = float(file["truth"].attrs["rotation_axis_px"])
-    settings = ReconstructionSettings(correction=CorrectionSettings(median_radius_px=median_radius_px))
     with open_scan_file(scan_path) as scan:
-        projections = scan.projections[:]
-        centre = round(find_centre(projections, scan.angles_rad).pixels, 1)
-        volume = reconstruct(
-            projections,
-            scan.flats[:],
-            scan.darks[:],
-            scan.angles_rad,
-            centre=centre,
-            settings=settings,
-            phase_shift_rad=scan.phase_shift_rad,
-        )
+        volume, found = _reconstructed(scan, median_radius_px, "auto")
+        if abs(found - axis) > FARTHEST_PX:
+            volume, _ = _reconstructed(scan, median_radius_px, round(axis, 1))
         voxel_um = scan.voxel_size_um
     part = path.with_suffix(".part")
     with h5py.File(part, "w") as file:
-        file.create_dataset("volume", data=volume.astype(np.float32), chunks=(1, *volume.shape[1:]))
+        file.create_dataset("volume", data=volume, chunks=(1, *volume.shape[1:]))
         file.create_dataset("labels", data=labels, chunks=(1, *labels.shape[1:]), compression="gzip")
         file.attrs.update({"voxel_size_um": voxel_um, "median_radius_px": median_radius_px})
-        file.attrs["centre_error_px"] = centre - axis
+        file.attrs["centre_error_px"] = found - axis
     part.replace(path)
-    return centre - axis
+    return found - axis
+
+
+def _reconstructed(
+    scan: ScanFile, median_radius_px: int, centre: float | Literal["auto"]
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Return the volume (z, y, x) and the centre that it was made with."""
+    settings = ReconstructionSettings(
+        correction=CorrectionSettings(median_radius_px=median_radius_px), centre=CentreSettings(value=centre)
+    )
+    projections = scan.projections[:]
+    count, rows, columns = projections.shape
+    told = Scan(
+        uid=scan.path.name,
+        projection_count=count,
+        detector_shape=(rows, columns),
+        voxel_size_um=scan.voxel_size_um,
+        phase_shift_rad=scan.phase_shift_rad,
+    )
+    volume = np.empty((rows, columns, columns), np.float32)
+    with open_whole_scan(settings, told, make_reference(scan.flats[:], scan.darks[:])) as session:
+        for index, (pixels, angle) in enumerate(zip(projections, scan.angles_rad, strict=True)):
+            session.add(Frame(kind=FrameKind.PROJECTION, index=index, angle_rad=float(angle), pixels=pixels))
+        for slab in session.finish():
+            volume[slab.z_start : slab.z_start + len(slab.voxels)] = slab.voxels
+        return volume, session.centre[0]
 
 
 if __name__ == "__main__":

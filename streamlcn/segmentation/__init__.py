@@ -13,12 +13,14 @@ from streamlcn.segmentation.settings import (
     PRESETS,
     NetworkConfig,
     OtsuSettings,
+    Precision,
     SegmentationSettings,
     Sensor3DSettings,
     UNetSettings,
 )
 
 if TYPE_CHECKING:
+    from streamlcn.segmentation._labelling import PorosityInterval
     from streamlcn.segmentation._manifest import Manifest
     from streamlcn.segmentation._model import Model
 
@@ -30,6 +32,8 @@ __all__ = [
     "NetworkConfig",
     "OtsuSegmenter",
     "OtsuSettings",
+    "PorosityInterval",
+    "Precision",
     "SegmentationSettings",
     "Sensor3DSettings",
     "UNetSettings",
@@ -38,11 +42,17 @@ __all__ = [
 ]
 
 
-def load_model(bundle: str | Path, *, device: str = "auto", sha256: str | None = None) -> Model:
+def load_model(
+    bundle: str | Path,
+    *,
+    device: str = "auto",
+    sha256: str | None = None,
+    precision: Precision = "float32",
+) -> Model:
     """Load a bundle's model onto ``device``; see `Model`. Raises `BadInput` for one that is not whole."""
     from streamlcn.segmentation._model import load_model as load
 
-    return load(bundle, device=device, sha256=sha256)
+    return load(bundle, device=device, sha256=sha256, precision=precision)
 
 
 def __getattr__(name: str) -> Any:
@@ -50,6 +60,10 @@ def __getattr__(name: str) -> Any:
         from streamlcn.segmentation._model import Model
 
         return Model
+    if name == "PorosityInterval":
+        from streamlcn.segmentation._labelling import PorosityInterval
+
+        return PorosityInterval
     if name == "Manifest":
         from streamlcn.segmentation._manifest import Manifest
 

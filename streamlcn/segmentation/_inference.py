@@ -1,11 +1,13 @@
-"""Whole slices through a network, one after the other, nothing computed twice.
+"""Slices through a network, one after the other, nothing computed twice.
 
-Every slice goes through alone, so that its bits do not depend on which slab it belongs to.
+Every slice goes through alone, so that its bits do not depend on which slab it belongs to. Slices too large
+for that are cut into tiles that overlap by as much as a label can see: there are no seams.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,12 @@ from torch import Tensor
 
 from streamlcn.segmentation._build import Network
 from streamlcn.segmentation._sensor3d import Encoded, Sensor3D
+from streamlcn.segmentation.settings import NetworkConfig
 
-__all__ = ["logits_of_slices", "padded"]
+__all__ = ["TILE_PX", "logits_of_slices", "padded", "sight_px"]
+
+TILE_PX = 1024
+"""Slices up to this many rows and columns go through whole."""
 
 GetSlice = Callable[[int], npt.NDArray[np.float32]]
 """Normalised slice z (y, x)."""
@@ -27,31 +33,103 @@ def padded(plane: npt.NDArray[np.float32], multiple: int) -> npt.NDArray[np.floa
     return np.pad(plane, ((0, -rows % multiple), (0, -columns % multiple)), mode="edge")
 
 
-def logits_of_slices(
-    network: Network, get_slice: GetSlice, depth: int, start: int, stop: int, device: torch.device
-) -> Iterator[Tensor]:
-    """Yield logits (class, y, x) of slices ``start`` to ``stop`` of a volume with ``depth`` slices.
+def sight_px(config: NetworkConfig) -> int:
+    """Return how far in a slice a voxel can be from one whose logits it changes, rounded up to a multiple.
 
-    Beyond its ends a volume goes on as its first and last slice.
+    Counts 1 pixel per 3 x 3 convolution at its resolution, and one more of the coarsest pixels for pooling
+    and one for nearest neighbours on the way up.
     """
-    shape = get_slice(start).shape
+    steps = [2**level for level in range(config.levels)]
+    reach = 2 * sum(steps) + 2 * sum(steps[:-1]) + 2 * steps[-1]
+    if config.kind == "sensor3d":
+        reach += 3 * steps[-1] + 2  # both C-LSTMs: gates of the input, then two states and one
+    return -(-reach // config.multiple) * config.multiple
 
-    def ready(z: int) -> Tensor:
-        plane = padded(get_slice(z), network.config.multiple)
-        return torch.from_numpy(plane).to(device)[None, None].contiguous(memory_format=torch.channels_last)
 
-    def cut(logits: Tensor) -> Tensor:
-        return logits[0, :, : shape[0], : shape[1]].float()
+def logits_of_slices(
+    network: Network,
+    get_slice: GetSlice,
+    depth: int,
+    start: int,
+    stop: int,
+    device: torch.device,
+    *,
+    precision: torch.dtype = torch.float32,
+    tile_px: int = TILE_PX,
+) -> Iterator[Tensor]:
+    """Yield logits (class, y, x) float32 of slices ``start`` to ``stop`` of a volume with ``depth`` slices.
 
-    if not isinstance(network, Sensor3D):
-        for z in range(start, stop):
-            yield cut(network(ready(z)))
-        return
-    kept: dict[int, Encoded] = {}
+    Beyond its ends a volume goes on as its first and last slice. ``precision`` is that of convolutions.
+    Slices with more rows or columns than ``tile_px`` are cut.
+    """
+    rows, columns = get_slice(start).shape
+    tiles = [
+        _Tile(ys, xs)
+        for ys in _spans(rows, tile_px, network.config)
+        for xs in _spans(columns, tile_px, network.config)
+    ]
+    planes: dict[int, npt.NDArray[np.float32]] = {}
     for z in range(start, stop):
         window = [min(max(near, 0), depth - 1) for near in (z - 1, z, z + 1)]
-        kept = {near: kept[near] for near in window if near in kept}
+        planes = {near: planes[near] for near in window if near in planes}
+
+        def plane(near: int, planes: dict[int, npt.NDArray[np.float32]] = planes) -> Tensor:
+            if near not in planes:
+                planes[near] = padded(get_slice(near), network.config.multiple)
+            return torch.from_numpy(planes[near])
+
+        out = torch.empty(network.config.class_count, rows, columns, device=device)
+        for tile in tiles:
+            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                logits = tile.logits(network, plane, window, device)
+            ys, xs = tile.ys, tile.xs
+            own = logits[0, :, ys.first - ys.low : ys.end - ys.low, xs.first - xs.low : xs.end - xs.low]
+            out[:, ys.first : ys.end, xs.first : xs.end] = own.float()
+        yield out
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Along one axis: labels of ``first`` to ``end`` are this tile's, it sees ``low`` to ``high``."""
+
+    first: int
+    end: int
+    low: int
+    high: int
+
+
+@dataclass(slots=True)
+class _Tile:
+    """A part of every slice, with what is known of the slices of the present window."""
+
+    ys: _Span
+    xs: _Span
+    kept: dict[int, Encoded] = field(default_factory=dict)
+
+    def logits(
+        self, network: Network, plane: Callable[[int], Tensor], window: list[int], device: torch.device
+    ) -> Tensor:
+        def ready(z: int) -> Tensor:
+            part = plane(z)[self.ys.low : self.ys.high, self.xs.low : self.xs.high]
+            return part.to(device)[None, None].contiguous(memory_format=torch.channels_last)
+
+        if not isinstance(network, Sensor3D):
+            flat: Tensor = network(ready(window[1]))
+            return flat
+        self.kept = {near: self.kept[near] for near in window if near in self.kept}
         for near in window:
-            if near not in kept:
-                kept[near] = network.encode(ready(near))
-        yield cut(network.decode(*(kept[near] for near in window)))
+            if near not in self.kept:
+                self.kept[near] = network.encode(ready(near))
+        return network.decode(*(self.kept[near] for near in window))
+
+
+def _spans(size: int, tile_px: int, config: NetworkConfig) -> list[_Span]:
+    whole = -(-size // config.multiple) * config.multiple
+    if size <= tile_px:
+        return [_Span(0, size, 0, whole)]
+    sight = sight_px(config)
+    step = max(tile_px // config.multiple, 1) * config.multiple
+    return [
+        _Span(first, min(first + step, size), max(first - sight, 0), min(first + step + sight, whole))
+        for first in range(0, size, step)
+    ]

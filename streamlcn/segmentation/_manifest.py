@@ -11,7 +11,7 @@ from streamlcn.segmentation._normalise import Normalisation
 from streamlcn.segmentation.settings import NetworkConfig
 from streamlcn.settings import Settings
 
-__all__ = ["FORMAT_VERSION", "Manifest", "OodReference"]
+__all__ = ["FORMAT_VERSION", "Calibration", "Manifest", "OodReference"]
 
 FORMAT_VERSION = 1
 
@@ -28,6 +28,20 @@ class OodReference(Settings):
     flag_above: float = Field(gt=0, description="Flagged above this.")
 
 
+class Calibration(Settings):
+    """What probabilities are worth, found on held-out slices."""
+
+    temperature: float = Field(gt=0, description="Logits are divided by it.")
+    error: float = Field(ge=0, description="Expected calibration error with it, 15 bins.")
+    error_before: float = Field(ge=0, description="The same without.")
+    porosity_spread: float | None = Field(
+        None,
+        ge=0,
+        description="Half-width of porosity intervals over the ambiguous share; null: unknown.",
+    )
+    volumes: int = Field(ge=0, description="How many held-out volumes the spread covers.")
+
+
 class Manifest(Settings):
     """``manifest.json`` of a bundle; ``weights_sha256`` pins ``model.safetensors``."""
 
@@ -39,6 +53,7 @@ class Manifest(Settings):
     weights_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     voxel_size_um: tuple[float, float] | None = Field(None, description="Smallest and largest trained on.")
     ood: OodReference | None = None
+    calibration: Calibration | None = None
     provenance: dict[str, Any] = Field(default_factory=dict, description="Data, seed, recipe, versions.")
     metrics: dict[str, Any] = Field(default_factory=dict, description="On held-out data, as provenance says.")
 

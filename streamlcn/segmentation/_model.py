@@ -11,26 +11,34 @@ import numpy.typing as npt
 import torch
 
 from streamlcn.errors import BadInput, SegmentationFailed
-from streamlcn.model import CLASS_NAMES, Mask
 from streamlcn.segmentation._build import Network
 from streamlcn.segmentation._bundle import read_bundle
 from streamlcn.segmentation._inference import logits_of_slices
+from streamlcn.segmentation._labelling import Labelling, PorosityInterval
 from streamlcn.segmentation._manifest import Manifest
+from streamlcn.segmentation._normalise import Scale
 from streamlcn.segmentation._ood import look_at, score
+from streamlcn.segmentation.settings import Precision
 
 __all__ = ["Model", "load_model", "pick_device"]
 
 
 class Model:
-    """A network, its normalisation and its classes. Holds no volume."""
+    """A network, its normalisation and its classes. Holds no volume.
 
-    def __init__(self, network: Network, manifest: Manifest, device: torch.device) -> None:
+    ``precision`` is that of convolutions: bfloat16 is faster where the processor has it, and changes about
+    one label in a thousand.
+    """
+
+    def __init__(
+        self, network: Network, manifest: Manifest, device: torch.device, precision: Precision = "float32"
+    ) -> None:
         self.manifest = manifest
+        self.precision = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self.device = device
         self.network = network.to(device).eval()
         if device.type == "cpu":
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._values = np.array([CLASS_NAMES.index(name) for name in manifest.classes], np.uint8)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -45,6 +53,7 @@ class Model:
             "seed": manifest.provenance.get("seed"),
             "metrics": manifest.metrics,
             "device": str(self.device),
+            "precision": str(self.precision).removeprefix("torch."),
         }
 
     def segment(self, volume: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -54,17 +63,38 @@ class Model:
         """
         return np.concatenate([mask.classes for mask in self.segment_slabs(volume, len(volume))])
 
-    def segment_slabs(self, volume: npt.NDArray[np.float32], slab_height: int) -> Iterator[Mask]:
-        """Yield labels in slabs, z upwards: together the same as `segment`, whatever the height."""
-        best = self._of_slices(volume, slab_height)
-        for z_start, logits in best:
-            classes = np.stack([each.argmax(dim=0).to(torch.uint8).cpu().numpy() for each in logits])
-            yield Mask(z_start=z_start, classes=self._values[classes])
+    def segment_slabs(self, volume: npt.NDArray[np.float32], slab_height: int) -> Labelling:
+        """Yield labels in slabs, z upwards: together the same as `segment`, whatever the height.
+
+        Once they are used up, the iterator's ``porosity`` is the interval of `porosity`.
+        """
+        logits = self.logits(volume)
+        calibration = self.manifest.calibration
+        spread = calibration.porosity_spread if calibration is not None else None
+        return Labelling(logits, self.likely, self.manifest.classes, len(volume), max(1, slab_height), spread)
+
+    def porosity(self, volume: npt.NDArray[np.float32]) -> PorosityInterval | None:
+        """Return the porosity that the class probabilities add up to, and its interval.
+
+        The interval is as many times the ambiguous share of the tissue wide as it must be to hold the truth
+        of every bone that was held out of training. None for a bundle without calibration by such bones.
+        """
+        labelling = self.segment_slabs(volume, 1)
+        for _ in labelling:
+            pass
+        return labelling.porosity
 
     def probabilities(self, volume: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return class probabilities (class, z, y, x) float32, classes as in the manifest, not calibrated."""
-        slabs = list(self._of_slices(volume, len(volume)))
-        return np.stack([each.softmax(dim=0).cpu().numpy() for _, logits in slabs for each in logits], axis=1)
+        """Return class probabilities (class, z, y, x) float32, classes as in the manifest.
+
+        Calibrated by the manifest's temperature, if it has one. Needs memory for all classes.
+        """
+        return np.stack([self.likely(each).cpu().numpy() for each in self.logits(volume)], axis=1)
+
+    def likely(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return calibrated probabilities (class, ...) of logits (class, ...) (Guo et al. 2017)."""
+        calibration = self.manifest.calibration
+        return (logits if calibration is None else logits / calibration.temperature).softmax(dim=0)
 
     def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:
         """Return how unlike the training data ``volume`` is, and whether that is too much.
@@ -80,20 +110,17 @@ class Model:
         distance = score(looks, self.manifest.ood)
         return distance, distance > self.manifest.ood.flag_above
 
-    def _of_slices(
-        self, volume: npt.NDArray[np.float32], slab_height: int
-    ) -> Iterator[tuple[int, Iterator[torch.Tensor]]]:
-        """Yield (z_start, logits of its slices): use up the inner iterator before the next slab."""
+    def logits(self, volume: npt.NDArray[np.float32]) -> Iterator[torch.Tensor]:
+        """Yield logits (class, y, x) of each slice in order; raises `SegmentationFailed`."""
         if volume.ndim != 3:
             raise SegmentationFailed(f"a volume is (z, y, x), this has shape {volume.shape}")
-        scale = self.manifest.normalisation.scale(volume)
-        depth = len(volume)
-        stream = self._inferred(volume, scale, depth)
-        for start in range(0, depth, slab_height):
-            yield start, (next(stream) for _ in range(min(slab_height, depth - start)))
+        return self._inferred(volume, self.manifest.normalisation.scale(volume))
 
-    def _inferred(self, volume: npt.NDArray[np.float32], scale: Any, depth: int) -> Iterator[torch.Tensor]:
-        slices = logits_of_slices(self.network, lambda z: scale(volume[z]), depth, 0, depth, self.device)
+    def _inferred(self, volume: npt.NDArray[np.float32], scale: Scale) -> Iterator[torch.Tensor]:
+        depth = len(volume)
+        slices = logits_of_slices(
+            self.network, lambda z: scale(volume[z]), depth, 0, depth, self.device, precision=self.precision
+        )
         while True:
             try:
                 with torch.inference_mode():
@@ -107,14 +134,20 @@ class Model:
             yield logits
 
 
-def load_model(bundle: str | Path, *, device: str = "auto", sha256: str | None = None) -> Model:
+def load_model(
+    bundle: str | Path,
+    *,
+    device: str = "auto",
+    sha256: str | None = None,
+    precision: Precision = "float32",
+) -> Model:
     """Load a bundle's model onto ``device`` (auto, cpu, cuda, cuda:1).
 
     Raises `BadInput` when the bundle is not whole, its weights are not those that its manifest or ``sha256``
     names, or there is no such device.
     """
     network, manifest = read_bundle(Path(bundle), sha256)
-    return Model(network, manifest, pick_device(device))
+    return Model(network, manifest, pick_device(device), precision)
 
 
 def pick_device(device: str) -> torch.device:

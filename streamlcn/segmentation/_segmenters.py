@@ -17,6 +17,7 @@ from streamlcn.segmentation._otsu import PAPER_EDGES, PAPER_LABELS, otsu_edges
 from streamlcn.segmentation.settings import OtsuSettings, SegmentationSettings
 
 if TYPE_CHECKING:
+    from streamlcn.segmentation._labelling import Labelling
     from streamlcn.segmentation._model import Model
 
 __all__ = ["ModelSegmenter", "OtsuSegmenter", "make_segmenter"]
@@ -36,8 +37,11 @@ class ModelSegmenter:
         """Name, SHA-256, classes and card of the model."""
         return self.model.description
 
-    def segment(self, volume: npt.NDArray[np.float32]) -> Iterator[Mask]:
-        """Yield the labels of ``volume`` (z, y, x) in slabs, z upwards; raises `SegmentationFailed`."""
+    def segment(self, volume: npt.NDArray[np.float32]) -> Labelling:
+        """Yield the labels of ``volume`` (z, y, x) in slabs, z upwards; raises `SegmentationFailed`.
+
+        Once they are used up, the iterator's ``porosity`` is an interval, or None.
+        """
         return self.model.segment_slabs(volume, self._slab_height)
 
     def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:
@@ -100,7 +104,12 @@ def make_segmenter(settings: SegmentationSettings, base_dir: str | Path) -> Segm
         return OtsuSegmenter(settings)
     from streamlcn.segmentation._model import load_model
 
-    model = load_model(Path(base_dir) / settings.bundle, device=settings.device, sha256=settings.sha256)
+    model = load_model(
+        Path(base_dir) / settings.bundle,
+        device=settings.device,
+        sha256=settings.sha256,
+        precision=settings.precision,
+    )
     if model.manifest.network.kind != settings.backend:
         raise BadInput(
             f"{Path(base_dir) / settings.bundle} holds a {model.manifest.network.kind}, "

@@ -15,7 +15,8 @@ from streamlcn.segmentation._bundle import read_bundle, write_bundle
 from streamlcn.segmentation._model import Model, load_model
 from streamlcn.training._card import make_card
 from streamlcn.training._data import UNLABELLED, LabelledScan, merge_shade_off, read_scans
-from streamlcn.training._report import Evaluation, ScanEvaluation
+from streamlcn.training._quality import lcn_quality
+from streamlcn.training._report import Evaluation, LcnQuality, ScanEvaluation
 
 __all__ = ["confusion", "document", "evaluate", "evaluate_model", "overlap"]
 
@@ -46,7 +47,8 @@ def evaluate_model(
         labels = model.segment(scan.volume)
         seconds = time.perf_counter() - started
         chosen = slices[scan.name]
-        table = confusion(scan.labels[chosen], labels[chosen])
+        truth, found = scan.labels[chosen], labels[chosen]
+        table = confusion(truth, found)
         tables.append(table)
         dice, iou = overlap(table)
         score, flag = model.ood(scan.volume)
@@ -57,6 +59,7 @@ def evaluate_model(
                 iou=iou,
                 porosity=_porosity(table.sum(axis=0)),
                 porosity_true=_porosity(table.sum(axis=1)),
+                lcn=_lcn(truth, found) if chosen[-1] - chosen[0] == len(chosen) - 1 else None,
                 ood_score=score,
                 ood_flag=flag,
                 seconds=seconds,
@@ -110,6 +113,10 @@ def overlap(table: npt.NDArray[np.int64]) -> tuple[dict[str, float], dict[str, f
             dice[name] = float(2 * both[index] / sizes[index])
             iou[name] = float(both[index] / (sizes[index] - both[index]))
     return dice, iou
+
+
+def _lcn(truth: npt.NDArray[np.uint8], found: npt.NDArray[np.uint8]) -> LcnQuality | None:
+    return lcn_quality(truth == Label.LCN, (found == Label.LCN) & (truth != UNLABELLED))
 
 
 def _porosity(counts: Any) -> float | None:

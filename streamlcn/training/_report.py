@@ -6,7 +6,7 @@ from typing import Any
 
 from streamlcn.settings import Settings
 
-__all__ = ["EpochRecord", "Evaluation", "ScanEvaluation", "TrainingReport"]
+__all__ = ["EpochRecord", "Evaluation", "LcnQuality", "ScanEvaluation", "TrainingReport"]
 
 
 class EpochRecord(Settings):
@@ -20,14 +20,33 @@ class EpochRecord(Settings):
     seconds: float
 
 
+class LcnQuality(Settings):
+    """The LCN beyond overlap; shares from 0 to 1, components of at least 27 voxels."""
+
+    cl_dice: float
+    skeleton_precision: float
+    skeleton_recall: float
+    surface_dice: float
+    component_recall: float | None
+    components: int
+    components_true: int
+
+
 class ScanEvaluation(Settings):
-    """One volume against its truth. Porosity is LCN over bone, shade-off and LCN."""
+    """One volume against its truth. Porosity is LCN over bone, shade-off and LCN.
+
+    ``porosity_low`` and ``porosity_high`` are the interval that the model gives itself; ``lcn`` is None where
+    judged slices do not follow each other, since the network is three-dimensional.
+    """
 
     name: str
     dice: dict[str, float]
     iou: dict[str, float]
     porosity: float | None
     porosity_true: float | None
+    porosity_low: float | None = None
+    porosity_high: float | None = None
+    lcn: LcnQuality | None = None
     ood_score: float | None
     ood_flag: bool
     seconds: float

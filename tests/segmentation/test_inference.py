@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,10 +12,11 @@ import torch
 from streamlcn.errors import SegmentationFailed
 from streamlcn.model import Label
 from streamlcn.segmentation import Model
-from streamlcn.segmentation._build import Network
-from streamlcn.segmentation._inference import logits_of_slices, padded
-from streamlcn.segmentation._manifest import Manifest
+from streamlcn.segmentation._build import Network, build_network
+from streamlcn.segmentation._inference import logits_of_slices, padded, sight_px
+from streamlcn.segmentation._manifest import Calibration, Manifest
 from streamlcn.segmentation._sensor3d import Sensor3D
+from streamlcn.segmentation.settings import NetworkConfig
 
 CPU = torch.device("cpu")
 
@@ -52,8 +55,6 @@ def test_slabs_of_any_height_are_the_whole(
 
 
 def test_each_slice_is_encoded_once(manifest: Manifest, volume: npt.NDArray[np.float32]) -> None:
-    from streamlcn.segmentation._build import build_network
-
     network = build_network(manifest.network.model_copy(update={"kind": "sensor3d"}), 1).eval()
     assert isinstance(network, Sensor3D)
     calls: list[int] = []
@@ -112,3 +113,74 @@ def test_hopeless_volumes_are_refused(
     model = Model(network, manifest, CPU)
     with pytest.raises(SegmentationFailed, match=words):
         list(model.segment_slabs(spoil(volume), 4))  # type: ignore[operator]
+
+
+def test_tiles_have_no_seams(network: Network) -> None:
+    rng = np.random.default_rng(8)
+    stack: npt.NDArray[Any] = rng.standard_normal((4, 75, 150))
+    network.double()  # in single precision a convolution's last bits depend on the size of its input
+    with torch.inference_mode():
+        whole = torch.stack(list(logits_of_slices(network, lambda z: stack[z], 4, 0, 4, CPU)))
+        tiled = torch.stack(list(logits_of_slices(network, lambda z: stack[z], 4, 0, 4, CPU, tile_px=32)))
+    assert sight_px(network.config) < 150 - 32, "every tile saw the whole slice"
+    assert torch.equal(tiled, whole), "both are rounded to single precision at the end"
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4])
+@pytest.mark.parametrize("kind", ["sensor3d", "unet"])
+def test_nothing_beyond_its_sight_changes_a_label(kind: str, levels: int) -> None:
+    config = NetworkConfig(kind=kind, base=2, levels=levels, norm="none")  # type: ignore[arg-type]
+    network = build_network(config, 5).double().eval()
+    sight, size = sight_px(config), 2 * sight_px(config) + config.multiple
+    rng = np.random.default_rng(2)
+    stack = torch.from_numpy(rng.standard_normal((1, 3 if kind == "sensor3d" else 1, 8, size)))
+    changed = stack.clone()
+    changed[..., 0] += 5.0
+    with torch.inference_mode():
+        differs = (network(stack) != network(changed)).any(dim=1)[0].any(dim=0)
+    farthest = int(differs.nonzero().max())
+    assert farthest <= sight
+    assert farthest > sight - 4 * config.multiple, "the bound is far too wide"
+
+
+def test_bfloat16_agrees_with_float32(
+    network: Network, manifest: Manifest, volume: npt.NDArray[np.float32]
+) -> None:
+    exact, fast = Model(network, manifest, CPU), Model(network, manifest, CPU, "bfloat16")
+    assert fast.description["precision"] == "bfloat16"
+    difference = np.abs(exact.probabilities(volume) - fast.probabilities(volume))
+    assert 0 < difference.max() < 0.05
+    assert (exact.segment(volume) == fast.segment(volume)).mean() > 0.98
+
+
+def test_porosity_is_what_the_probabilities_add_up_to(
+    network: Network, manifest: Manifest, volume: npt.NDArray[np.float32]
+) -> None:
+    calibration = Calibration(temperature=1.7, error=0.1, error_before=0.2, porosity_spread=0.5, volumes=3)
+    model = Model(network, manifest.model_copy(update={"calibration": calibration}), CPU)
+    likely = model.probabilities(volume).astype(np.float64)
+    np.testing.assert_allclose(likely.sum(axis=0), 1, atol=1e-5)
+    lcn, tissue = likely[2], likely[1:].sum()
+    expected, reach = lcn.sum() / tissue, 0.5 * (lcn * (1 - lcn)).sum() / tissue
+    found = model.porosity(volume)
+    assert found is not None
+    assert (found.low, found.expected, found.high) == pytest.approx(
+        (expected - reach, expected, expected + reach), rel=1e-4
+    )
+    masks = model.segment_slabs(volume, 3)
+    np.testing.assert_array_equal(np.concatenate([mask.classes for mask in masks]), model.segment(volume))
+    assert masks.porosity == found, "the same from the labels' own pass, in slabs of any height"
+
+
+def test_a_higher_temperature_is_less_sure_with_the_same_labels(
+    network: Network, manifest: Manifest, volume: npt.NDArray[np.float32]
+) -> None:
+    warm = Calibration(temperature=3, error=0, error_before=0, volumes=0)
+    plain, unsure = (
+        Model(network, manifest, CPU),
+        Model(network, manifest.model_copy(update={"calibration": warm}), CPU),
+    )
+    assert unsure.probabilities(volume).max(axis=0).mean() < plain.probabilities(volume).max(axis=0).mean()
+    np.testing.assert_array_equal(plain.segment(volume), unsure.segment(volume))
+    assert plain.porosity(volume) is None
+    assert unsure.porosity(volume) is None, "no bone was held out: there is no interval"
