@@ -23,6 +23,7 @@ from streamlcn.reconstruction._accumulator import usable_threads
 from streamlcn.reconstruction._aligned import aligned_rows, needed_columns
 from streamlcn.reconstruction._astra import ASTRA_FILTERS
 from streamlcn.reconstruction._filter import ramp_response
+from streamlcn.reconstruction._sanity import require_values
 from streamlcn.reconstruction._tomopy_process import TomopyProcess
 from streamlcn.reconstruction._whole import MakeSlices
 from streamlcn.reconstruction.settings import TomopySettings
@@ -98,6 +99,7 @@ class TomopyBackend:
             ncore=1,
             options={"options": options, "num_gridx": columns, "num_gridy": columns},
         )
+        require_values(volume, self.description)  # a worker thread's error is never read by tomopy
         first = (volume.shape[2] - columns) // 2
         return np.ascontiguousarray(volume[:, first : first + columns, first : first + columns])
 
@@ -127,6 +129,7 @@ class TomopyBackend:
                 "num_gridy": columns,
             },
         )
+        require_values(volume, self.description)
         gain = gridrec_gain((np.arange(columns) - columns / 2) / width)
         volume /= (gain[:, np.newaxis] * gain[np.newaxis, :]).astype(np.float32)
         constant = np.pi / len(angles_rad) * response[0] * rows.sum(axis=(0, 2), dtype=np.float64) / width
