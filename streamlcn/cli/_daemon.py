@@ -21,9 +21,7 @@ _POLL_S = 0.02
 @click.command()
 @click.argument("profile")
 @set_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the page's address as JSON on stdout."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the page's address as JSON on stdout.")
 def run(profile: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Run the daemon for PROFILE until SIGTERM or Ctrl-C: receive, reconstruct, segment, measure, store.
 
@@ -66,6 +64,7 @@ def worker(profile: str, overrides: tuple[str, ...], events: str, parent: int) -
     from streamlcn.compose import journal_dir, make_parts, make_worker
     from streamlcn.profile import load_profile, parse_overrides
     from streamlcn.service import EventSender
+    from streamlcn.service.warm_up import warm_up
     from streamlcn.telemetry import EventTelemetry, configure_logging
 
     loaded = load_profile(profile, parse_overrides(overrides))
@@ -74,6 +73,7 @@ def worker(profile: str, overrides: tuple[str, ...], events: str, parent: int) -
     send = EventSender(events)
     with only_worker(journal_dir(loaded)):
         parts = make_parts(loaded, telemetry=EventTelemetry(send), emit=send)
+        warm_up(parts.segmenter)
         working = make_worker(loaded, parts)
         description = parts.segmenter.description
         send({"event": "model", "name": description["name"], "sha256": description.get("sha256") or ""})
