@@ -184,6 +184,10 @@ class Telemetry(Protocol):
         """Time a stage and beat its heart at both ends."""
         ...
 
+    def beat(self, stage: str) -> None:
+        """Say that a stage, or the worker's loop, is alive."""
+        ...
+
     def count(self, what: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
         ...

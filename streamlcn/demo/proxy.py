@@ -11,7 +11,7 @@ def main() -> None:
 
     proxy = Proxy("tcp://127.0.0.1", "tcp://127.0.0.1")
     print(proxy.in_port, proxy.out_port, flush=True)  # noqa: T201
-    proxy.start()
+    proxy.start()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

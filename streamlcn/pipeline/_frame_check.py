@@ -43,8 +43,9 @@ class FrameCheck:
                 f"scan {ref.scan_uid}: {ref.kind.name.lower()} {ref.index} holds {pixels[row, column]} at "
                 f"row {row}, column {column}"
             )
-        if pixels.dtype.kind == "u" and (pixels == np.iinfo(pixels.dtype).max).mean() > _SATURATED_SHARE:
-            self._saturated[ref.kind] += 1
+        if pixels.dtype == np.uint16:
+            saturated = np.count_nonzero(pixels == np.iinfo(np.uint16).max)
+            self._saturated[ref.kind] += saturated > _SATURATED_SHARE * pixels.size
         return pixels
 
     def read_or_set_aside(self, ref: FrameRef) -> Pixels | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import numpy as np
 import zmq
 
@@ -23,7 +23,7 @@ class EventReceiver:
     """The daemon's end; binds a free port of the loopback interface."""
 
     def __init__(self) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.PULL)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
         self._socket.setsockopt(zmq.RCVHWM, _WAITING)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_BYTES)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -57,7 +57,7 @@ class EventSender:
     """The worker's end."""
 
     def __init__(self, address: str) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.PUSH)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, _WAITING)
         self._socket.setsockopt(zmq.LINGER, 1000)
         self._socket.connect(address)
