@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from streamlcn.cli._output import json_option, print_json, print_values, warn
 from streamlcn.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from streamlcn.files import VolumeReader
 
 __all__ = ["measure"]
@@ -83,9 +87,10 @@ def measure(
         voxel = _voxel_size(mask, volume, edges)
         labels = volume.read(0, volume.shape[0])
         made_of = volume.provenance
-    from streamlcn.morphometry import analyse, checked_labels, save_figure, write_lacunae_csv
+    from streamlcn.morphometry import analyse, save_figure, write_lacunae_csv
 
-    labels = checked_labels(labels, classes)
+    if classes is not None:
+        labels = _relabelled(mask, labels, classes)
     analysis = analyse(labels, voxel)
     if csv is not None:
         write_lacunae_csv(analysis, csv)
@@ -110,12 +115,35 @@ def _check_places(csv: Path | None, figure: Path | None) -> None:
         raise BadInput("--figure needs matplotlib, which is not installed: pip install 'streamlcn[demo]'")
 
 
+def _relabelled(mask: str, labels: npt.NDArray[Any], classes: dict[str, int]) -> npt.NDArray[np.uint8]:
+    """Return labels (z, y, x) with our own values; raises `BadInput` for unknown names and values."""
+    import numpy as np
+
+    from streamlcn.model import CLASS_NAMES
+
+    strange = [name for name in classes if name not in CLASS_NAMES]
+    if strange:
+        raise BadInput(f"--classes: there is no class {strange[0]!r}, known are {', '.join(CLASS_NAMES)}")
+    if len(set(classes.values())) != len(classes):
+        raise BadInput(f"--classes gives one value to two names: {classes}")
+    known = {value: CLASS_NAMES.index(name) for name, value in classes.items()}
+    known.setdefault(0, 0)
+    out = np.zeros(labels.shape, np.uint8)
+    for value in np.unique(labels).tolist():
+        if value not in known:
+            raise BadInput(f"{mask} holds the value {value:g}, which --classes does not name")
+        out[labels == value] = known[value]
+    return out
+
+
 def _voxel_size(mask: str, volume: VolumeReader, edges: tuple[float, ...] | None) -> float:
     """Return what is said, else what the file says; raises `BadInput` without either."""
-    from streamlcn.morphometry import checked_voxel_size
-
     if edges is not None:
-        said = checked_voxel_size(edges)
+        said = edges[0]
+        if len(edges) not in (1, 3) or not all(math.isfinite(edge) and edge > 0 for edge in edges):
+            raise BadInput(f"--voxel-size-um {edges}: give one length above 0, the edge of a cubic voxel")
+        if any(edge != said for edge in edges):
+            raise BadInput(f"voxels of {edges} um are not cubic: resample the volume to cubic voxels first")
         try:
             stored = volume.voxel_size_um
         except BadInput as error:
