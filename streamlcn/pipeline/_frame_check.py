@@ -44,8 +44,8 @@ class FrameCheck:
                 f"row {row}, column {column}"
             )
         if pixels.dtype == np.uint16:
-            saturated = np.count_nonzero(pixels == np.iinfo(np.uint16).max)
-            self._saturated[ref.kind] += saturated > _SATURATED_SHARE * pixels.size
+            saturated = int(np.count_nonzero(pixels == np.iinfo(np.uint16).max))
+            self._saturated[ref.kind] += int(saturated > _SATURATED_SHARE * pixels.size)
         return pixels
 
     def read_or_set_aside(self, ref: FrameRef) -> Pixels | None:

@@ -1,0 +1,225 @@
+"""The worker is a function of its journal: whatever happens to it, the same journal gives the same result."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rod import AXIS_PX, PROJECTIONS, Documents, journal, profile, recorded, uid_of
+
+from streamlcn.compose import journal_dir, make_assembler, make_parts, make_worker
+from streamlcn.documents import Cursor, load_checkpoint
+from streamlcn.pipeline import Parts
+from streamlcn.service import Worker, updates_of_journal
+from streamlcn.service._poison import MOST_CRASHES
+from streamlcn.store import MemoryStore, StoredResult
+from streamlcn.telemetry import NullTelemetry
+
+
+class Bench:
+    """A journal, parts that outlive workers, and what operators were told."""
+
+    def __init__(self, folder: Path, **overrides: Any) -> None:
+        self.told: list[Mapping[str, Any]] = []
+        self.profile = profile(folder, **overrides)
+        self.parts: Parts = make_parts(self.profile, telemetry=NullTelemetry(), emit=self.told.append)
+        self.journal = journal_dir(self.profile)
+        self.journal.mkdir(parents=True)
+
+    def worker(self) -> Worker:
+        return make_worker(self.profile, self.parts)
+
+    def run(self) -> None:
+        """Step a new worker until nothing is left."""
+        with closing(self.worker()) as worker:
+            while worker.step():
+                pass
+            worker.step()
+
+    def result(self, documents: Documents) -> StoredResult:
+        assert isinstance(self.parts.store, MemoryStore)
+        return self.parts.store.results[uid_of(documents), self.parts.recipe.hash]
+
+    def warnings(self) -> list[str]:
+        return [event["text"] for event in self.told if event["event"] == "warning"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "state")
+
+
+def assert_same(one: StoredResult, other: StoredResult) -> None:
+    assert one.arrays.keys() == other.arrays.keys()
+    for key, values in one.arrays.items():
+        assert np.array_equal(values, other.arrays[key]), key
+    for key in ("status", "completeness", "centre", "lcn", "bone", "lacunae", "recipe_hash"):
+        assert one.metadata[key] == other.metadata[key]
+
+
+@pytest.mark.parametrize(
+    ("assets", "mode"),
+    [("inline", "step"), ("inline", "fly"), ("resource", "step"), ("stream", "step"), ("stream", "fly")],
+)
+def test_a_scan_becomes_a_result_whatever_way_its_pixels_come(bench: Bench, assets: str, mode: str) -> None:
+    documents = recorded(assets, mode)
+    journal(bench.journal, documents)
+    bench.run()
+    result = bench.result(documents)
+    assert result.metadata["status"] == "complete"
+    assert result.metadata["completeness"]["projections_used"] == PROJECTIONS
+    assert result.metadata["centre"]["pixels"] == pytest.approx(AXIS_PX, abs=0.15)
+    slice_ = result.arrays["reconstruction"][4]
+    assert np.median(slice_[30:36, 21:27]) == pytest.approx(0.05, rel=0.03)  # the rod between its bores
+    assert abs(np.median(slice_[18:21, 26:31])) < 0.01  # the larger bore: x = +5, and row 0 is +y
+    expected = {"reconstruction", "labels", "cells", "thickness", "preview/xy", "preview/xz", "preview/yz"}
+    assert result.arrays.keys() == expected
+    assert {"lacunae", "thickness_histogram"} == result.tables.keys()
+    phases = [event["phase"] for event in bench.told if event["event"] == "scan"]
+    in_order = ["acquiring", "reconstructing", "segmenting", "measuring", "writing", "complete"]
+    assert [phase for phase, _ in itertools.groupby(phases)] == in_order
+
+
+def test_every_frame_of_every_way_is_the_same_scan(bench: Bench, tmp_path: Path) -> None:
+    volumes = []
+    for number, assets in enumerate(("inline", "resource", "stream")):
+        one = Bench(tmp_path / str(number))
+        documents = recorded(assets)
+        journal(one.journal, documents)
+        one.run()
+        volumes.append(one.result(documents).arrays["reconstruction"])
+    assert np.array_equal(volumes[0], volumes[1])
+    assert np.array_equal(volumes[0], volumes[2])
+
+
+def test_dying_after_any_document_changes_nothing(bench: Bench, tmp_path: Path) -> None:
+    documents = recorded("stream")
+    undisturbed = Bench(tmp_path / "undisturbed")
+    journal(undisturbed.journal, documents)
+    undisturbed.run()
+    journal(bench.journal, documents)
+    for steps in (1, 3, 20, 41, 70, 99):
+        worker = bench.worker()
+        for _ in range(steps):
+            worker.step()
+        worker._reader.close()  # as the kernel does; nothing is saved
+    bench.run()
+    assert_same(bench.result(documents), undisturbed.result(documents))
+
+
+def test_the_checkpoint_passes_a_scan_only_when_its_result_is_there(bench: Bench) -> None:
+    documents = recorded()
+    journal(bench.journal, documents[:-1])
+    bench.run()
+    assert bench.result(documents).metadata["status"] == "processing"
+    held = load_checkpoint(bench.journal, "worker")
+    assert held is not None
+    assert held.cursor == Cursor(1, 8)  # the start document, behind the preamble
+    journal(bench.journal, documents[-1:])
+    bench.run()
+    assert bench.result(documents).metadata["status"] == "complete"
+    passed = load_checkpoint(bench.journal, "worker")
+    assert passed is not None
+    assert passed.cursor > held.cursor
+    assert passed.done == ()
+
+
+def test_a_result_is_made_once(bench: Bench) -> None:
+    documents = recorded()
+    journal(bench.journal, documents)
+    bench.run()
+    count = len(bench.told)
+    bench.run()
+    news = [event["event"] for event in bench.told[count:]]
+    assert set(news) <= {"store"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "text"),
+    [
+        ("no-flats", "failed", "flat"),
+        ("zero-flats", "failed", "flat"),
+        ("abort", "partial", "abort"),
+        ("wrong-shape", "failed", "pixels"),
+        ("wrong-angles", "failed", "angle"),
+        ("duplicate", "complete", None),
+        ("nan-frames", "partial", "nan"),
+        ("drop:5", "partial", "55 of 60"),
+    ],
+)
+def test_a_run_that_goes_wrong_ends_as_it_should(
+    bench: Bench, fault: str, status: str, text: str | None
+) -> None:
+    documents = recorded(fault=fault)
+    journal(bench.journal, [*documents, *recorded()])
+    bench.run()
+    result = bench.result(documents)
+    assert result.metadata["status"] == status
+    said = " ".join([*result.metadata["warnings"], result.metadata.get("reason", "")]).lower()
+    if text is not None:
+        assert text in said
+    assert bench.result(recorded()).metadata["status"] == "complete"  # the next scan never notices
+
+
+def test_interleaved_runs_are_kept_apart(bench: Bench, tmp_path: Path) -> None:
+    alone = Bench(tmp_path / "alone")
+    documents = recorded(fault="interleaved")
+    first = uid_of(documents)
+    uids = [document["uid"] for name, document in documents if name == "start"]
+    assert len(uids) == 2
+    own = [pair for pair in documents if first in (pair[1].get("uid"), pair[1].get("run_start"))]
+    streams = {document["uid"] for name, document in own if name == "descriptor"}
+    own = [pair for pair in documents if pair in own or pair[1].get("descriptor") in streams]
+    journal(alone.journal, own)
+    journal(bench.journal, documents)
+    alone.run()
+    bench.run()
+    assert_same(bench.result(documents), alone.result(documents))
+
+
+class _Bug(Exception):
+    """No family of ours."""
+
+
+def test_a_scan_that_crashes_the_worker_again_and_again_is_given_up(bench: Bench) -> None:
+    documents = recorded()
+    journal(bench.journal, documents)
+    segment = type(bench.parts.segmenter).segment
+
+    def crash(*_: Any) -> Any:
+        raise _Bug("index out of range")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(bench.parts.segmenter), "segment", crash)
+        for _ in range(MOST_CRASHES):
+            with pytest.raises(_Bug):
+                bench.run()
+        bench.run()
+    assert any("given up after 3 crashes: _Bug: index out of range" in text for text in bench.warnings())
+    assert type(bench.parts.segmenter).segment is segment
+    later = recorded("stream")
+    journal(bench.journal, later)
+    bench.run()
+    assert bench.result(later).metadata["status"] == "complete"
+
+
+def test_a_replayed_journal_gives_the_same_bits(bench: Bench, tmp_path: Path) -> None:
+    from streamlcn.pipeline import Router
+
+    documents = recorded()
+    journal(bench.journal, [*documents, *recorded("stream")])
+    bench.run()
+    again = Bench(tmp_path / "again")
+    router = Router(again.parts)
+    assembler = make_assembler(again.profile)(())
+    limits = again.profile.ingest.receive.limits
+    for update, arrived_s in updates_of_journal(bench.journal, assembler, limits, uid=uid_of(documents)):
+        router.handle(update, arrived_s)
+    assert_same(again.result(documents), bench.result(documents))
+    assert isinstance(again.parts.store, MemoryStore)
+    assert len(again.parts.store.results) == 1
