@@ -18,10 +18,8 @@ from tests.house.repository import ROOT, python_files
 
 PAGE = ROOT / "docs" / "decisions" / "0002-dependencies.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DECLARED = {
-    "dependencies": PROJECT["dependencies"],
-    **{name: PROJECT["optional-dependencies"][name] for name in ("demo", "dev")},
-}
+DECLARED = {"dependencies": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
+TESTED = ("dependencies", "demo", "dev")  # what `make` installs; other extras are for those who want them
 OURS = {"streamlcn", "simulators", "tests"}
 BACKENDS = {"astra", "tomopy", "triton"}  # a profile may name them; installed by those who do
 NEVER_IMPORTED = {"import-linter", "mypy", "pytest-timeout", "ruff", "types-pyyaml"}  # they are run
@@ -63,7 +61,7 @@ def test_every_dependency_has_its_reason_and_every_reason_its_dependency(group: 
 def test_every_dependency_is_pinned_within_its_bounds() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {canonicalize_name(r.name): r.specifier for r in map(Requirement, filter(_is_pin, lines))}
-    for requirement in (Requirement(line) for group in DECLARED.values() for line in group):
+    for requirement in (Requirement(line) for group in TESTED for line in DECLARED[group]):
         (pin,) = pins[canonicalize_name(requirement.name)]
         assert pin.operator == "=="
         assert Version(pin.version) in requirement.specifier, requirement
@@ -78,7 +76,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     house = _imported([path for path in python_files("streamlcn") if "demo" not in path.parts])
     stage = _imported([*python_files("simulators"), *python_files("streamlcn/demo")])
     hands = _imported([*python_files("tests"), *python_files("docs")])
-    run, demo, dev = (_names(group) for group in DECLARED)
+    run, demo, dev = (_names(group) for group in TESTED)
     assert house - run == set(), "the daemon and its commands import these"
     assert stage - run - demo == set(), "the demonstration imports these"
     assert hands - run - demo - dev == set(), "tests and figures import these"
