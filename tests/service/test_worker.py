@@ -3,63 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rod import AXIS_PX, PROJECTIONS, Documents, journal, profile, recorded, uid_of
 
-from streamlcn.compose import journal_dir, make_assembler, make_parts, make_worker
+from streamlcn.compose import make_assembler
 from streamlcn.documents import Cursor, load_checkpoint
-from streamlcn.pipeline import Parts
-from streamlcn.service import Worker, updates_of_journal
+from streamlcn.service import updates_of_journal
 from streamlcn.service._poison import MOST_CRASHES
-from streamlcn.store import MemoryStore, StoredResult
-from streamlcn.telemetry import NullTelemetry
-
-
-class Bench:
-    """A journal, parts that outlive workers, and what operators were told."""
-
-    def __init__(self, folder: Path, **overrides: Any) -> None:
-        self.told: list[Mapping[str, Any]] = []
-        self.profile = profile(folder, **overrides)
-        self.parts: Parts = make_parts(self.profile, telemetry=NullTelemetry(), emit=self.told.append)
-        self.journal = journal_dir(self.profile)
-        self.journal.mkdir(parents=True)
-
-    def worker(self) -> Worker:
-        return make_worker(self.profile, self.parts)
-
-    def run(self) -> None:
-        """Step a new worker until nothing is left."""
-        with closing(self.worker()) as worker:
-            while worker.step():
-                pass
-            worker.step()
-
-    def result(self, documents: Documents) -> StoredResult:
-        assert isinstance(self.parts.store, MemoryStore)
-        return self.parts.store.results[uid_of(documents), self.parts.recipe.hash]
-
-    def warnings(self) -> list[str]:
-        return [event["text"] for event in self.told if event["event"] == "warning"]
+from streamlcn.store import MemoryStore
+from tests.service.bench import Bench, assert_same
+from tests.service.rod import AXIS_PX, PROJECTIONS, journal, recorded, uid_of
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "state")
-
-
-def assert_same(one: StoredResult, other: StoredResult) -> None:
-    assert one.arrays.keys() == other.arrays.keys()
-    for key, values in one.arrays.items():
-        assert np.array_equal(values, other.arrays[key]), key
-    for key in ("status", "completeness", "centre", "lcn", "bone", "lacunae", "recipe_hash"):
-        assert one.metadata[key] == other.metadata[key]
 
 
 @pytest.mark.parametrize(

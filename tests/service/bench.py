@@ -1,0 +1,53 @@
+"""A worker with everything around it in this process, stepped by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamlcn.compose import journal_dir, make_parts, make_worker
+from streamlcn.pipeline import Parts
+from streamlcn.service import Worker
+from streamlcn.store import MemoryStore, StoredResult
+from streamlcn.telemetry import NullTelemetry
+from tests.service.rod import Documents, profile, uid_of
+
+
+class Bench:
+    """A journal, parts that outlive workers, and what operators were told."""
+
+    def __init__(self, folder: Path, **overrides: Any) -> None:
+        self.told: list[Mapping[str, Any]] = []
+        self.profile = profile(folder, **overrides)
+        self.parts: Parts = make_parts(self.profile, telemetry=NullTelemetry(), emit=self.told.append)
+        self.journal = journal_dir(self.profile)
+        self.journal.mkdir(parents=True)
+
+    def worker(self) -> Worker:
+        return make_worker(self.profile, self.parts)
+
+    def run(self) -> None:
+        """Step a new worker until nothing is left."""
+        with closing(self.worker()) as worker:
+            while worker.step():
+                pass
+            worker.step()
+
+    def result(self, documents: Documents) -> StoredResult:
+        assert isinstance(self.parts.store, MemoryStore)
+        return self.parts.store.results[uid_of(documents), self.parts.recipe.hash]
+
+    def warnings(self) -> list[str]:
+        return [event["text"] for event in self.told if event["event"] == "warning"]
+
+
+def assert_same(one: StoredResult, other: StoredResult) -> None:
+    assert one.arrays.keys() == other.arrays.keys()
+    for key, values in one.arrays.items():
+        assert np.array_equal(values, other.arrays[key]), key
+    for key in ("status", "completeness", "centre", "lcn", "bone", "lacunae", "recipe_hash"):
+        assert one.metadata[key] == other.metadata[key]
