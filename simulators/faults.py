@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import bluesky.plan_stubs as bps
-import numpy as np
-import numpy.typing as npt
 from bluesky.utils import RequestAbort
 
+from simulators import scene_faults, wire_faults, wire_losses
 from simulators.plan_shapes import Metadata
 from simulators.plans import AfterFrame, Plan, no_pause
 from simulators.publisher import DocumentPublisher
-from simulators.scene import Exposer, Scene
-from simulators.wire_faults import Drop, Duplicate, Garbage, Wire
+from simulators.scene import Scene
+from simulators.wire_faults import Wire
 
-_CROP = (2, 4)
+_PAUSE_S = 1.0
+_FOREIGN_FILE = "/etc/hostname"
+_ALL_MODES = ("step", "fly")
+_ALL_ASSETS = ("inline", "resource", "stream")
+_FILES = ("resource", "stream")
 
 
 class SimulatedFault(RuntimeError):
@@ -28,104 +31,124 @@ class SimulatedFault(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Where a fault acts: on what is scanned, on the start document, between projections, on the wire."""
+    """Where a fault acts: on what is scanned, on the start document, between projections, on the wire.
+
+    ``later_scene`` changes what the second and further scans take, beyond ``scene``. ``least_scans`` is how
+    many it takes to show the fault, ``most_scans`` how many it leaves alive. A fault that not every way to
+    scan can show names those that can, by ``plans``, ``modes`` and ``assets``.
+    """
 
     scene: Callable[[Scene], Scene] = lambda scene: scene
+    later_scene: Callable[[Scene], Scene] = lambda scene: scene
     start: Callable[[Scene], Metadata] = lambda scene: {}  # noqa: ARG005
     after_frame: Callable[[DocumentPublisher], AfterFrame] = lambda publisher: no_pause  # noqa: ARG005
     wire: Callable[[Wire, Scene], Wire] = lambda wire, scene: wire  # noqa: ARG005
     has_second_run: bool = False
+    pause_s: float = 0.0
+    least_scans: int = 1
+    most_scans: int | None = None
+    plans: tuple[str, ...] | None = None
+    modes: tuple[str, ...] = _ALL_MODES
+    assets: tuple[str, ...] = _ALL_ASSETS
+
+    def refusals(self, *, plan: str, mode: str, assets: str, scans: int) -> Iterator[str]:
+        """Yield why a scan cannot show the fault, and what to choose instead."""
+        for option, value, possible in (
+            ("--plan", plan, self.plans),
+            ("--mode", mode, self.modes),
+            ("--assets", assets, self.assets),
+        ):
+            if possible is not None and value not in possible:
+                yield f"needs {option} {' or '.join(possible)}"
+        if self.most_scans is not None and scans > self.most_scans:
+            yield f"is for {self.most_scans} scan(s): leave --scans out"
 
 
-class _Dressed:
-    """An exposer whose frames are changed on their way out."""
-
-    def __init__(self, inner: Exposer, change: Callable[[npt.NDArray[Any], bool], npt.NDArray[Any]]) -> None:
-        self._inner = inner
-        self._change = change
-        rows, columns = change(np.zeros(inner.shape, np.uint8), False).shape  # noqa: FBT003
-        self.shape = (rows, columns)
-
-    def prepare(self, angles_rad: npt.ArrayLike) -> None:
-        """Pass on."""
-        self._inner.prepare(angles_rad)
-
-    def expose(
-        self, *, angle_rad: float, sample_in: bool = True, shutter_open: bool = True, exposure: int
-    ) -> npt.NDArray[Any]:
-        """Expose and change."""
-        frame = self._inner.expose(
-            angle_rad=angle_rad, sample_in=sample_in, shutter_open=shutter_open, exposure=exposure
-        )
-        return self._change(frame, shutter_open and not sample_in)
-
-
-def _without_flats(scene: Scene) -> Scene:
-    return replace(scene, segments=tuple(part for part in scene.segments if part.role != "flat"))
-
-
-def _with_zero_flats(scene: Scene) -> Scene:
-    def change(frame: npt.NDArray[Any], is_flat: bool) -> npt.NDArray[Any]:
-        return np.zeros_like(frame) if is_flat else frame
-
-    return replace(scene, exposer=_Dressed(scene.exposer, change))
-
-
-def _cropped(scene: Scene) -> Scene:
-    rows, columns = _CROP
-    crop = _Dressed(scene.exposer, lambda frame, _: np.ascontiguousarray(frame[rows:, columns:]))
-    return replace(scene, exposer=crop)
-
-
-def _with_at_least(count: int, scene: Scene) -> Scene:
-    if count > scene.count("projection"):
-        raise ValueError(f"cannot drop {count} of {scene.count('projection')} projections")
-    return scene
-
-
-def _uncropped_shape(scene: Scene) -> Metadata:
-    rows, columns = scene.exposer.shape
-    return {"detector_shape": [rows + _CROP[0], columns + _CROP[1]]}
-
-
-def _half_way(act: Callable[[], None]) -> AfterFrame:
+def _half_way(act: Callable[[], Plan]) -> AfterFrame:
     """Act once, when half of the projections are taken."""
+    waiting = [act]
 
     def after(taken: int, total: int) -> Plan:
         yield from bps.null()
-        if taken >= total / 2:
-            act()
+        if waiting and taken >= total / 2:
+            yield from waiting.pop()()
 
     return after
 
 
-def _abort() -> None:
+def _abort() -> Plan:
+    yield from bps.null()
     raise RequestAbort("simulated fault: the operator stopped the scan")
 
 
-def _fail() -> None:
+def _fail() -> Plan:
+    yield from bps.null()
     raise SimulatedFault("simulated fault: the rotation stage lost its encoder")
 
 
-def _die(publisher: DocumentPublisher) -> None:
+def _die(publisher: DocumentPublisher) -> Plan:
     """End this process as a crash would, once what it has said is on the wire: nothing after that is said."""
+    yield from bps.null()
     publisher.close()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _between(act: Callable[[], Plan]) -> Callable[[DocumentPublisher], AfterFrame]:
+    return lambda publisher: _half_way(act)  # noqa: ARG005
+
+
+def _on_wire(make: Callable[[Wire], Wire]) -> Callable[[Wire, Scene], Wire]:
+    return lambda wire, scene: make(wire)  # noqa: ARG005
+
+
+def _drop_burst(wire: Wire, scene: Scene) -> Wire:
+    return wire_losses.DropProjections(wire, wire_losses.burst(scene.count("projection")))
+
+
+def _join_late(wire: Wire, scene: Scene) -> Wire:
+    return wire_losses.JoinLate(wire, scene.count("projection") // 2 + 1)
+
+
+def _unknown_references(scene: Scene) -> Metadata:  # noqa: ARG001
+    return {"current_dark_flat_scan_uid": "00000000-0000-4000-8000-000000000000"}
+
+
 _FAULTS = {
-    "no-flats": Fault(scene=_without_flats),
-    "zero-flats": Fault(scene=_with_zero_flats),
-    "abort": Fault(after_frame=lambda publisher: _half_way(_abort)),  # noqa: ARG005
-    "fail": Fault(after_frame=lambda publisher: _half_way(_fail)),  # noqa: ARG005
-    "killed": Fault(after_frame=lambda publisher: _half_way(lambda: _die(publisher))),
-    "interleaved": Fault(has_second_run=True),
-    "wrong-shape": Fault(scene=_cropped, start=_uncropped_shape),
+    "no-flats": Fault(scene=scene_faults.without("flat")),
+    "no-darks": Fault(scene=scene_faults.without("dark")),
+    "unknown-references": Fault(scene=scene_faults.without("dark", "flat"), start=_unknown_references),
+    "flats-last": Fault(scene=scene_faults.flats_last, plans=("anatomix",)),
+    "zero-flats": Fault(scene=scene_faults.with_zero_flats),
+    "zero-frames": Fault(scene=scene_faults.with_zero_frames),
+    "nan-frames": Fault(scene=scene_faults.with_nan_frames),
+    "saturated-frames": Fault(scene=scene_faults.with_saturated_frames),
+    "wrong-shape": Fault(scene=scene_faults.cropped, start=scene_faults.uncropped_shape),
+    "shape-changes": Fault(later_scene=scene_faults.cropped, least_scans=2),
     "wrong-angles": Fault(start=lambda scene: {"angles_rad": list(scene.angles_rad[:-3])}),
-    "duplicate": Fault(wire=lambda wire, scene: Duplicate(wire)),  # noqa: ARG005
-    "garbage": Fault(wire=lambda wire, scene: Garbage(wire)),  # noqa: ARG005
+    "abort": Fault(after_frame=_between(_abort), most_scans=1),
+    "fail": Fault(after_frame=_between(_fail), most_scans=1),
+    "killed": Fault(after_frame=lambda publisher: _half_way(partial(_die, publisher)), most_scans=1),
+    "pause": Fault(after_frame=_between(bps.pause), pause_s=_PAUSE_S, modes=("step",)),
+    "interleaved": Fault(has_second_run=True, modes=("step",), most_scans=1),
+    "late-stop": Fault(wire=_on_wire(partial(wire_faults.LateStop, runs=2)), least_scans=2, most_scans=2),
+    "drop-burst": Fault(wire=_drop_burst),
+    "drop-start": Fault(wire=_on_wire(lambda wire: wire_losses.DropNames(wire, "start"))),
+    "drop-descriptors": Fault(wire=_on_wire(lambda wire: wire_losses.DropNames(wire, "descriptor"))),
+    "drop-stop": Fault(wire=_on_wire(lambda wire: wire_losses.DropNames(wire, "stop"))),
+    "join-late": Fault(wire=_join_late),
+    "duplicate": Fault(wire=_on_wire(wire_faults.Duplicate)),
+    "reorder": Fault(wire=_on_wire(wire_faults.Reorder)),
+    "repeat": Fault(wire=_on_wire(wire_faults.Repeat)),
+    "garbage": Fault(wire=_on_wire(wire_faults.Garbage)),
+    "missing-files": Fault(
+        wire=_on_wire(lambda wire: wire_faults.Misdirect(wire, lambda path: f"{path}.gone")), assets=_FILES
+    ),
+    "foreign-files": Fault(
+        wire=_on_wire(lambda wire: wire_faults.Misdirect(wire, lambda path: _FOREIGN_FILE)),  # noqa: ARG005
+        assets=_FILES,
+    ),
 }
-FAULT_NAMES = (*_FAULTS, "drop:N")
+FAULT_NAMES = (*_FAULTS, "drop:N", "drop:P%", "stall:S")
 
 
 def fault_named(name: str | None) -> Fault:
@@ -134,17 +157,40 @@ def fault_named(name: str | None) -> Fault:
     Raises
     ------
     ValueError
-        There is none of that name, or drop's number is not one.
+        There is none of that name, or the number after the colon is none.
     """
     if name is None:
         return Fault()
-    kind, _, number = name.partition(":")
-    if kind == "drop" and number.isdecimal() and int(number):
-        count = int(number)
-        return Fault(
-            scene=lambda scene: _with_at_least(count, scene),
-            wire=lambda wire, scene: Drop(wire, count, scene.count("projection")),
+    fault = _FAULTS.get(name) or _with_number(*name.partition(":")[::2])
+    if fault is None:
+        raise ValueError(
+            f"no fault named {name!r}: choose one of {', '.join(FAULT_NAMES)} "
+            "(N from 1, P above 0 and at most 100, S above 0)"
         )
-    if name not in _FAULTS:
-        raise ValueError(f"no fault named {name!r}: choose one of {', '.join(FAULT_NAMES)} (N from 1)")
-    return _FAULTS[name]
+    return fault
+
+
+def _with_number(kind: str, text: str) -> Fault | None:
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        return None
+    if not 0 < number < float("inf"):
+        return None
+    if kind == "stall" and text[-1] != "%":
+        return Fault(after_frame=_between(partial(bps.sleep, number)))
+    if kind == "drop" and text[-1] == "%" and number <= 100:
+        return Fault(wire=_on_wire(lambda wire: wire_losses.DropShare(wire, number / 100)))
+    if kind == "drop" and text.isdecimal():
+        return Fault(scene=partial(_with_at_least, int(text)), wire=partial(_drop, int(text)))
+    return None
+
+
+def _with_at_least(count: int, scene: Scene) -> Scene:
+    if count > scene.count("projection"):
+        raise ValueError(f"cannot drop {count} of {scene.count('projection')} projections")
+    return scene
+
+
+def _drop(count: int, wire: Wire, scene: Scene) -> Wire:
+    return wire_losses.DropProjections(wire, wire_losses.spread(count, scene.count("projection")))

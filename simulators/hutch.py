@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +38,23 @@ class Hutch:
         What the beam goes through.
     period_s
         Least time between the starts of two frames; 0 takes frames as fast as they can be made.
+    is_dropped
+        Tells whether the camera loses the exposure of that number.
     clock
         Seconds that never go back, by which frames are spaced.
     """
 
     def __init__(
-        self, exposer: Exposer, *, period_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        exposer: Exposer,
+        *,
+        period_s: float = 0.0,
+        is_dropped: Callable[[int], bool] = lambda exposure: False,  # noqa: ARG005
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.exposer = exposer
         self.period_s = period_s
+        self._is_dropped = is_dropped
         self._clock = clock
         self.rotation_deg = 0.0
         self.turned_at_s = 0.0
@@ -60,8 +68,13 @@ class Hutch:
 
     @property
     def exposures(self) -> int:
-        """How many frames have been taken since the scan began."""
+        """How many exposures have been made since the scan began, lost ones included."""
         return self._exposures
+
+    def kept(self, angles_rad: Sequence[float]) -> tuple[float, ...]:
+        """Return those of the next exposures' angles whose frames the camera will not lose."""
+        numbered = enumerate(angles_rad, self._exposures)
+        return tuple(angle for number, angle in numbered if not self._is_dropped(number))
 
     def begin_scan(self) -> None:
         """Count exposures from 0 again."""
@@ -81,6 +94,8 @@ class Hutch:
     def expose(self) -> Shot:
         """Take one frame of what is in the beam now; may be called from any thread."""
         with self._lock:
+            while self._is_dropped(self._exposures):
+                self._exposures += 1
             number = self._exposures
             self._exposures += 1
             angle = self.rotation_deg

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 import numpy as np
@@ -38,6 +39,10 @@ class Optics:
     psf_fwhm_um: float
     kernel_count: int
 
+    def __post_init__(self) -> None:
+        if self.plate_shape not in ("dots", "rings"):
+            raise ValueError(f"plate_shape is {self.plate_shape!r}: choose dots or rings")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Camera:
@@ -54,7 +59,12 @@ class Camera:
     hot_share: float
     hot_counts: float
     dropped_share: float
-    """Share of exposures that never arrive, 0 to 1."""
+    """Share of exposures that never arrive, from 0 up to, not including, 1."""
+
+    def __post_init__(self) -> None:
+        _refuse_negative(self)
+        if not (self.hot_share <= 1 and self.dropped_share < 1):
+            raise ValueError(f"hot_share {self.hot_share} or dropped_share {self.dropped_share} is too large")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +81,9 @@ class Beam:
     decay: float
     jitter: float
 
+    def __post_init__(self) -> None:
+        _refuse_negative(self)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Motion:
@@ -80,6 +93,9 @@ class Motion:
     drift_z_um: float
     vibration_x_um: float
     vibration_z_um: float
+
+    def __post_init__(self) -> None:
+        _refuse_negative(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,19 +158,26 @@ class Instrument:
 
 
 def load_instrument(name: str) -> Instrument:
-    """Read an instrument from the data files.
+    """Read an instrument from the data files by its name, or from another file by a path that ends in .toml.
 
     Raises
     ------
     ValueError
-        There is no such instrument, or its file has a key missing or too many.
+        There is no such instrument or file, or the file has a key missing or too many.
     """
+    if name.endswith(".toml"):
+        try:
+            return _build(Instrument, tomllib.loads(Path(name).read_text()), name)
+        except (OSError, tomllib.TOMLDecodeError) as unreadable:
+            raise ValueError(f"cannot read the instrument {name}: {unreadable}") from unreadable
     folder = resources.files("simulators").joinpath("data")
     known = sorted(
         path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml")
     )
     if name not in known:
-        raise ValueError(f"no instrument named {name!r}: choose one of {', '.join(known)}")
+        raise ValueError(
+            f"no instrument named {name!r}: choose one of {', '.join(known)}, or give a .toml file"
+        )
     return _build(Instrument, tomllib.loads(folder.joinpath(f"{name}.toml").read_text()), name)
 
 
@@ -226,6 +249,12 @@ def _build(kind: Any, table: dict[str, Any], where: str) -> Any:
         return kind(**values)
     except TypeError as missing:
         raise ValueError(f"{where}: {missing}") from missing
+
+
+def _refuse_negative(part: Camera | Beam | Motion) -> None:
+    for item in fields(part):
+        if not getattr(part, item.name) >= 0:
+            raise ValueError(f"{item.name} is {getattr(part, item.name)}: give 0 or more")
 
 
 def _frozen(value: Any) -> Any:

@@ -32,7 +32,7 @@ def check_subject(chosen: argparse.Namespace) -> None:
     if bool(chosen.from_tiled) != bool(chosen.run):
         raise ValueError("--from-tiled URI and --run UID go together")
     stored = "--from-file" if chosen.from_file else "--from-tiled" if chosen.from_tiled else None
-    for option in ("order", "flats", "darks", "truth_out") if stored else ():
+    for option in ("order", "flats", "darks", "truth_out", "set", "device") if stored else ():
         if getattr(chosen, option):
             raise ValueError(
                 f"--{option.replace('_', '-')} has no meaning with {stored}: the scan is as it was"
@@ -42,6 +42,10 @@ def check_subject(chosen: argparse.Namespace) -> None:
             raise ValueError(
                 f"--{option.replace('_', '-')} is for a stored scan: add --from-file or --from-tiled"
             )
+    if chosen.real_time and (chosen.period or stored):
+        raise ValueError(
+            "--real-time is the simulated camera's own pace: leave it out with --period or a stored scan"
+        )
     if chosen.truth_out and chosen.truth_out.suffix not in (".npz", ".h5", ".hdf5"):
         raise ValueError(f"--truth-out {chosen.truth_out}: its name must end in .npz or .h5")
 
@@ -58,7 +62,11 @@ def _add_wire(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_subject(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--instrument", default="anatomix", help="anatomix or p05 (default: anatomix)")
+    group.add_argument("--instrument", default="anatomix", help="anatomix (default), p05 or a .toml file")
+    group.add_argument(
+        "--set", action="append", metavar="NAME=VALUE", help="change the instrument: camera.hot_share=0"
+    )
+    group.add_argument("--device", help="where torch computes images (default: cpu)")
     group.add_argument("--size", choices=list(SIZES), default="small", help="default: small")
     group.add_argument(
         "--seed", type=int, default=0, help="bone, flaws, motion and noise; scan k of several uses seed + k"
@@ -101,6 +109,7 @@ def _add_plan(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--period", type=_not_negative, default=0.0, metavar="S", help="least seconds per frame (default: 0)"
     )
+    group.add_argument("--real-time", action="store_true", help="a period of the instrument's exposure time")
     group.add_argument(
         "--scans", type=_count, default=1, metavar="N", help="one after the other (default: 1)"
     )

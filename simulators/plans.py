@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import bluesky.plan_stubs as bps
@@ -83,6 +83,10 @@ class Tomography:
 
     def _two_runs(self) -> Plan:
         references = [part for part in self._segments if part.role != "projection"]
+        projections = [part for part in self._segments if part.role == "projection"]
+        if not references:
+            yield from self._one_run(projections)
+            return
         uid = yield from self._run(
             references,
             {
@@ -92,7 +96,6 @@ class Tomography:
                 "detectors": [self.shape.camera],
             },
         )
-        projections = [part for part in self._segments if part.role == "projection"]
         yield from self._one_run(projections, {"current_dark_flat_scan_uid": uid})
 
     def _one_run(self, segments: Any, more: Metadata | None = None) -> Plan:
@@ -118,7 +121,10 @@ class Tomography:
         if self.shape.has_monitor:
             yield from self._read_baseline()
 
-    def _take(self, segment: Segment) -> Plan:
+    def _take(self, planned: Segment) -> Plan:
+        segment = replace(planned, angles_rad=self.rig.hutch.kept(planned.angles_rad))
+        if not len(segment):
+            return
         stream = self.shape.streams[segment.role]
         is_scan = segment.role == "projection"
         if self.shape.is_stacked:
@@ -139,6 +145,7 @@ class Tomography:
             )
         for taken, angle_deg in enumerate(np.rad2deg(segment.angles_rad).tolist(), start=1):
             if is_scan:
+                yield from bps.checkpoint()
                 yield from bps.mv(self.rig.rotation, angle_deg)
             yield from bps.trigger_and_read([self.rig.camera, self.rig.rotation], name=stream)
             if is_scan:

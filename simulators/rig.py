@@ -104,7 +104,7 @@ def make_rig(
     swmr: bool = True,
 ) -> Rig:
     """Return the devices of a scan; ``loop`` is the RunEngine's, in which a plan must connect them."""
-    hutch = Hutch(scene.exposer, period_s=period_s)
+    hutch = Hutch(scene.exposer, period_s=period_s, is_dropped=scene.is_dropped)
     rotation = rotation_stage(hutch, name=shape.rotation)
     sample_x, shutter = sample_stage(hutch), Shutter(hutch)
     encoder = angle_recorder(hutch, directory, swmr=swmr)

@@ -65,10 +65,11 @@ def _checked(chosen: argparse.Namespace) -> _Job:
     chosen.assets = chosen.assets or shape.assets[0]
     shape = shape_named(chosen.plan, mode=chosen.mode, assets=chosen.assets)
     fault = fault_named(chosen.fault)
-    if fault.has_second_run and (chosen.mode != "step" or shape.is_stacked):
-        raise ValueError("the fault interleaved needs --mode step and a plan of single events")
-    if chosen.fault and chosen.scans > 1:
-        raise ValueError(f"--fault {chosen.fault} is for one scan: leave --scans out")
+    chosen.scans = max(chosen.scans, fault.least_scans)
+    for refusal in fault.refusals(
+        plan=shape.name, mode=chosen.mode, assets=chosen.assets, scans=chosen.scans
+    ):
+        raise ValueError(f"--fault {chosen.fault} {refusal}")
     check_subject(chosen)
     data_dir = chosen.data_dir or Path(tempfile.mkdtemp(prefix="simulated-scan-"))
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -100,6 +101,7 @@ def _run(job: _Job) -> int:
 
 def _scan_all(job: _Job, session: Session, publisher: DocumentPublisher) -> None:
     session.subscribe(job.log)
+    session.pause_s = job.fault.pause_s
     job.told.update(data_dir=str(job.data_dir), prepare_s=0.0, scans=[])
     for number in range(job.chosen.scans):
         begun = time.monotonic()
@@ -116,6 +118,8 @@ def _scan_all(job: _Job, session: Session, publisher: DocumentPublisher) -> None
 
 def _prepared_scene(job: _Job, number: int) -> Scene:
     scene = job.fault.scene(_scene(job.chosen, number))
+    if number:
+        scene = job.fault.later_scene(scene)
     if not scene.count("projection"):
         raise ValueError("there are no projections to take")
     print(f"scan: preparing {scene.count('projection')} projections", file=sys.stderr, flush=True)
@@ -144,6 +148,8 @@ def _scene(chosen: argparse.Namespace, number: int) -> Scene:
         projection_count=chosen.projections,
         dark_count=chosen.darks or REFERENCE_COUNT,
         flat_count=chosen.flats or REFERENCE_COUNT,
+        changes=chosen.set or (),
+        device=chosen.device or "cpu",
     )
 
 
@@ -151,7 +157,7 @@ def _scan_once(job: _Job, session: Session, publisher: DocumentPublisher, scene:
     chosen, shape = job.chosen, job.shape
     rig = make_rig(
         scene, shape, assets=chosen.assets, directory=job.data_dir, loop=session.loop,
-        period_s=chosen.period, swmr=not chosen.no_swmr,
+        period_s=scene.exposure_s if chosen.real_time else chosen.period, swmr=not chosen.no_swmr,
     )  # fmt: skip
     metadata = job.fault.start(scene)
     if chosen.tell_axis and scene.rotation_axis_px is not None:

@@ -44,6 +44,7 @@ class Scene:
     """One scan's subject.
 
     ``facts`` are start-document keys that hold whatever the plan: pixel size, energy, sample name.
+    ``is_dropped`` tells whether the camera loses the exposure of that number, counted from 0.
     ``write_truth`` writes what is known to be true of the sample, where that is known.
     """
 
@@ -53,6 +54,7 @@ class Scene:
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.uint16))
     rotation_axis_px: float | None = None
     exposure_s: float = 1.0
+    is_dropped: Callable[[int], bool] = lambda exposure: False  # noqa: ARG005
     write_truth: Callable[[str], None] | None = None
 
     def count(self, role: Role) -> int:

@@ -11,7 +11,9 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -34,8 +36,11 @@ class Stopped(Exception):
 class Session:
     """Runs plans one at a time. While one runs, SIGINT and SIGTERM abort it: its run gets a stop document.
 
-    A second signal has its ordinary effect.
+    A second signal has its ordinary effect. A plan that pauses itself goes on after ``pause_s`` seconds: the
+    RunEngine then does again what came after the plan's last checkpoint.
     """
+
+    pause_s = 0.0
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -59,13 +64,25 @@ class Session:
         self._raise_if_stopped()
         self._is_in_engine = True
         try:
-            result = self.engine(self._watched(plan))
-        except RunEngineInterrupted:
-            result = ()
+            result = self._to_the_end(self._watched(plan))
         finally:
             self._is_in_engine = False
         self._raise_if_stopped()
         return result if isinstance(result, tuple) else result.run_start_uids
+
+    def _to_the_end(self, plan: Plan) -> Any:
+        """Start the engine, and again after each pause."""
+        go: Callable[[], Any] = partial(self.engine, plan)
+        while True:
+            try:
+                return go()
+            except RunEngineInterrupted:
+                if self.engine.state != "paused":
+                    return ()
+            resumed_at = time.monotonic() + self.pause_s
+            while self._stop_signal is None and time.monotonic() < resumed_at:
+                time.sleep(min(0.05, self.pause_s))
+            go = self.engine.resume if self._stop_signal is None else self.engine.abort
 
     def close(self) -> None:
         """End the RunEngine's thread, and whatever an aborted scan left in its loop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from simulators.angles import ORDERS
 from simulators.instruments import load_instrument
 from simulators.scene import Scene, plain_segments
+from simulators.tuning import tuned
 
 if TYPE_CHECKING:
     from simulators.imager import Imager
@@ -27,19 +29,21 @@ def simulated_scene(
     projection_count: int | None = None,
     dark_count: int = REFERENCE_COUNT,
     flat_count: int = REFERENCE_COUNT,
+    changes: Iterable[str] = (),
+    device: str = "cpu",
 ) -> Scene:
-    """Return a bone of ``seed`` in the instrument of that name.
+    """Return a bone of ``seed`` in the instrument of that name or file, ``changes`` made as `tuned` does.
 
     Raises
     ------
     ValueError
-        There is no such instrument, size or order.
+        There is no such instrument, size or order, or a change cannot be made.
     """
     from simulators.imager import Imager
 
     if order not in ORDERS:
         raise ValueError(f"no order of angles named {order!r}: choose one of {', '.join(ORDERS)}")
-    imager = Imager(load_instrument(instrument), size, seed)
+    imager = Imager(tuned(load_instrument(instrument), changes), size, seed, device=device)
     angles = ORDERS[order](projection_count or imager.projection_count)
     return Scene(
         exposer=imager,
@@ -48,11 +52,12 @@ def simulated_scene(
             "pixel_size_um": imager.pixel_um,
             "energy_kev": imager.energy_kev,
             "phase_shift_rad": imager.phase_shift_rad,
-            "beamline": instrument,
+            "beamline": imager.instrument.name,
             "sample_name": f"simulated bone, seed {seed}",
         },
         rotation_axis_px=imager.rotation_axis_px,
         exposure_s=imager.exposure_s,
+        is_dropped=imager.is_dropped,
         write_truth=lambda path: write_truth(imager, path),
     )
 

@@ -28,6 +28,7 @@ SIZES = {
     size.name: size
     for size in (
         Size(name="tiny", rows=48, columns=64, binning=3, projection_count=90, pore_scale=0.5),
+        Size(name="demo", rows=96, columns=96, binning=2, projection_count=120, pore_scale=0.5),
         Size(name="small", rows=144, columns=192, binning=2, projection_count=180),
         Size(name="medium", rows=210, columns=256, binning=2, projection_count=360),
         Size(name="paper", rows=420, columns=512, binning=1, projection_count=720),

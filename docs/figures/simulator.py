@@ -224,7 +224,7 @@ def draw_camera(seen: Seen, folder: Path) -> None:
 
 def draw_sizes(folder: Path) -> None:
     """The middle slice at each size."""
-    figure, axes = plt.subplots(2, 4, figsize=(14, 7.2))
+    figure, axes = plt.subplots(2, len(SIZES), figsize=(3.5 * len(SIZES), 7.2))
     for row, (name, title) in zip(axes, NAMES.items(), strict=True):
         for axis, size in zip(row, SIZES.values(), strict=True):
             thin = replace(size, rows=min(size.rows, 48)) if size.name == "paper" else size

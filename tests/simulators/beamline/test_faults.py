@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from listening import SMALL, Reader, decoded
 
-from simulators.faults import fault_named
+from simulators.faults import FAULT_NAMES, fault_named
+from simulators.plan_shapes import SHAPES
 from simulators.wire_faults import GARBAGE
 
 
@@ -111,21 +112,108 @@ def test_wrong_angles(scan, listener):
     assert len(reader.streams["primary"].pixels) == 8
 
 
-@pytest.mark.parametrize(("assets", "mode"), [("inline", "step"), ("resource", "step"), ("stream", "step")])
-def test_dropped_projections_leave_gaps(scan, listener, assets, mode):
-    told = scan(*SMALL, "--fault", "drop:3", "--assets", assets, "--mode", mode)
-    reader = Reader(documents_of(told, listener))
-    assert len(reader.streams["primary"].pixels) == 5
-    assert len(reader.streams["dark"].pixels) == 2
-    assert len(reader.streams["flat"].pixels) == 3
+def test_dropped_projections_leave_gaps_that_the_stop_tells(scan, listener):
+    reader = Reader(documents_of(scan(*SMALL, "--fault", "drop:3"), listener))
+    assert [event["seq_num"] for event in reader.events["primary"]] == [1, 3, 4, 6, 8]
     assert reader.stops[0]["num_events"]["primary"] == 8
 
 
-def test_dropped_stream_datums_in_flight(scan, listener):
-    told = scan(*SMALL, "--fault", "drop:1", "--assets", "stream", "--mode", "fly")
-    reader = Reader(documents_of(told, listener))
-    assert len(reader.streams["primary"].pixels) < 8
+def test_no_darks(scan, listener):
+    reader = Reader(documents_of(scan(*SMALL, "--fault", "no-darks"), listener))
+    assert {name: len(frames.pixels) for name, frames in reader.streams.items()} == {"flat": 3, "primary": 8}
+    assert reader.starts[0]["dark_count"] == 0
+
+
+@pytest.mark.parametrize("plan", ["anatomix", "hex"])
+def test_references_of_a_run_that_nobody_knows(scan, listener, plan):
+    options = ("--plan", plan, "--assets", "stream", "--fault", "unknown-references")
+    reader = Reader(documents_of(scan(*SMALL, *options), listener))
+    (start,) = reader.starts
+    assert start["current_dark_flat_scan_uid"] != start["uid"]
+    assert set(reader.streams) == {"tomo" if plan == "hex" else "primary"}
+
+
+def test_flats_last(scan, listener):
+    documents = documents_of(scan(*SMALL, "--fault", "flats-last"), listener)
+    streams = {document["uid"]: document["name"] for name, document in documents if name == "descriptor"}
+    order = [streams[document["descriptor"]] for name, document in documents if name == "event"]
+    assert order == ["dark"] * 2 + ["primary"] * 8 + ["flat"] * 3
+
+
+@pytest.mark.parametrize("assets", ["inline", "resource", "stream"])
+@pytest.mark.parametrize(
+    ("fault", "value", "dtype"),
+    [
+        ("zero-frames", 0, np.uint16),
+        ("saturated-frames", 65535, np.uint16),
+        ("nan-frames", np.nan, np.float32),
+    ],
+)
+def test_every_tenth_projection_is_bad(scan, listener, fault, value, dtype, assets):
+    reader = Reader(documents_of(scan(*SMALL, "--fault", fault, "--assets", assets), listener))
+    frames = np.stack(reader.streams["primary"].pixels)
+    assert frames.dtype == dtype
+    is_bad = np.isnan(frames) if np.isnan(value) else frames == value
+    assert is_bad.all(axis=(1, 2)).tolist() == [False] * 4 + [True] + [False] * 3
+    assert np.delete(is_bad, 4, axis=0).mean() < 0.01
+    assert 50 < np.mean(reader.streams["dark"].pixels) < 200
+    assert np.min(reader.streams["flat"].pixels) > 1000
+
+
+def test_shape_changes(scan, listener):
+    told = scan(*SMALL, "--fault", "shape-changes", "--scans", "1")
+    documents = documents_of(told, listener)
+    half = [name for name, _ in documents].index("stop") + 1
+    for part, shape in ((documents[:half], (48, 64)), (documents[half:], (46, 60))):
+        reader = Reader(part)
+        assert tuple(reader.starts[0]["detector_shape"]) == shape
+        assert reader.streams["primary"].pixels[0].shape == shape
+
+
+@pytest.mark.parametrize("assets", ["inline", "resource", "stream"])
+def test_what_a_pause_interrupts_is_taken_again_under_the_same_number(scan, listener, assets):
+    reader = Reader(documents_of(scan(*SMALL, "--fault", "pause", "--assets", assets), listener))
+    assert reader.stops[0]["exit_status"] == "success"
     assert reader.stops[0]["num_events"]["primary"] == 8
+    numbers = [event["seq_num"] for event in reader.events["primary"]]
+    assert numbers == [1, 2, 3, 4, 4, 5, 6, 7, 8]
+    frames = reader.streams["primary"].pixels
+    assert len(frames) == 9
+    assert not np.array_equal(frames[3], frames[4]), "noise differs"
+    assert np.corrcoef(frames[3].ravel(), frames[4].ravel())[0, 1] > 0.98, "the angle does not"
+
+
+@pytest.mark.parametrize("mode", ["step", "fly"])
+def test_a_stall_delays_documents(scan, listener, mode):
+    told = scan(*SMALL, "--fault", "stall:0.7", "--mode", mode)
+    reader = Reader(documents_of(told, listener))
+    assert told["scans"][0]["projections_s"] > 0.7
+    assert len(reader.streams["primary"].pixels) == 8
+    assert reader.stops[0]["exit_status"] == "success"
+
+
+@pytest.mark.slow
+def test_every_fault_plays_in_every_plan_that_can_show_it(scan):
+    refused = []
+    for name in FAULT_NAMES:
+        fault = name.replace("N", "2").replace("P%", "20%").replace(":S", ":0.1")
+        for shape in SHAPES.values():
+            options = ("--plan", shape.name, "--fault", fault, "--assets", shape.assets[-1])
+            if fault == "killed":
+                continue
+            if list(
+                fault_named(fault).refusals(
+                    plan=shape.name, mode=shape.modes[0], assets=shape.assets[-1], scans=1
+                )
+            ):
+                refused.append((fault, shape.name))
+                continue
+            told = scan(*SMALL, *options)
+            assert told["uids"], (fault, shape.name)
+    assert set(refused) == {
+        *(("flats-last", plan) for plan in ("fxi", "hex", "htss")),
+        *((fault, plan) for fault in ("pause", "interleaved") for plan in ("fxi", "hex")),
+    }
 
 
 def test_duplicates_are_the_same_documents_again(scan, listener):
@@ -143,7 +231,7 @@ def test_garbage_comes_between_documents(scan, listener):
     assert [decoded(message, "pickle")[0] for message in messages[len(GARBAGE) :]][0::17] == ["start", "stop"]
 
 
-@pytest.mark.parametrize("name", ["nonsense", "drop", "drop:0", "drop:x", "drop:-2"])
+@pytest.mark.parametrize("name", ["nonsense", "drop", "drop:0", "drop:x", "drop:-2", "pause:", "none"])
 def test_unknown_faults_are_refused(name):
     with pytest.raises(ValueError, match=r"no-flats, .*drop:N"):
         fault_named(name)

@@ -7,6 +7,7 @@ import pytest
 from event_model import DocumentNames, schema_validators
 from listening import SMALL, Reader, decoded
 
+from simulators.angles import ORDERS as ORDERS_OF_ANGLES
 from simulators.imager import Imager
 from simulators.instruments import load_instrument
 
@@ -17,14 +18,14 @@ FLATS = {"anatomix": "flat", "fxi": "flat", "hex": "flat", "htss": "flats"}
 ORDERS = {"anatomix": "dfp", "fxi": "dpf", "hex": "dfp", "htss": "fdp"}
 
 
-def exposed(order: str) -> dict[str, np.ndarray]:
+def exposed(order: str, angles: np.ndarray = ANGLES) -> dict[str, np.ndarray]:
     """Expose what the scan exposes, in its order, without any beamline."""
     imager = Imager(load_instrument("anatomix"), "tiny", 3)
-    imager.prepare(ANGLES)
+    imager.prepare(angles)
     frames: dict[str, list[np.ndarray]] = {"d": [], "f": [], "p": []}
     number = 0
     for role in order:
-        for angle in {"d": [0.0] * 2, "f": [0.0] * 3, "p": ANGLES.tolist()}[role]:
+        for angle in {"d": [0.0] * 2, "f": [0.0] * 3, "p": angles.tolist()}[role]:
             frames[role].append(
                 imager.expose(
                     angle_rad=angle, sample_in=role != "f", shutter_open=role != "d", exposure=number
@@ -73,6 +74,51 @@ def test_pixels_survive_every_codec(scan, listener, codec):
     reader = Reader(documents)
     np.testing.assert_array_equal(np.stack(reader.streams["primary"].pixels), exposed("dfp")["p"])
     np.testing.assert_array_equal(np.stack(reader.streams["dark"].pixels), exposed("dfp")["d"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["msgpack", "json"])
+@pytest.mark.parametrize(("plan", "assets", "mode"), CASES)
+def test_every_plan_survives_every_codec(scan, listener, plan, assets, mode, codec):
+    told = scan(*SMALL, "--plan", plan, "--assets", assets, "--mode", mode, "--codec", codec)
+    documents, stops = [], 0
+    while stops < len(told["uids"]):
+        documents.append(decoded(listener.messages(1)[0], codec))
+        stops += documents[-1][0] == "stop"
+    reader = Reader(documents)
+    wanted = exposed(ORDERS[plan])
+    for role, names in (("d", DARKS), ("f", FLATS), ("p", STREAMS)):
+        np.testing.assert_array_equal(np.stack(reader.streams[names[plan]].pixels), wanted[role])
+
+
+@pytest.mark.parametrize("order", ["golden", "interlaced"])
+@pytest.mark.parametrize(
+    ("plan", "assets", "mode"),
+    [
+        ("anatomix", "inline", "step"),
+        ("anatomix", "stream", "fly"),
+        ("fxi", "resource", "fly"),
+        ("hex", "stream", "fly"),
+        ("htss", "inline", "step"),
+    ],
+)
+def test_angles_in_other_orders_reach_their_frames(scan, listener, plan, assets, mode, order):
+    told = scan(*SMALL, "--plan", plan, "--assets", assets, "--mode", mode, "--order", order)
+    reader = Reader([decoded(m, "pickle") for m in listener.messages_until_stops(told["uids"])])
+    angles = ORDERS_OF_ANGLES[order](8)
+    wanted = exposed(ORDERS[plan], angles)
+    np.testing.assert_array_equal(np.stack(reader.streams[STREAMS[plan]].pixels), wanted["p"])
+    if plan == "anatomix":
+        assert reader.starts[0]["angles_rad"] == angles.tolist()
+    if plan == "fxi":
+        positions = reader.events["zps_pi_r_monitor"]
+        at = [position["timestamps"]["zps_pi_r"] for position in positions]
+        degrees = [position["data"]["zps_pi_r"] for position in positions]
+        told_deg = np.interp(reader.events["primary"][0]["data"]["Andor_timestamps"], at, degrees)
+        np.testing.assert_allclose(told_deg, np.rad2deg(angles), atol=2.0)
+    elif assets != "stream" or plan == "hex":
+        told_deg = reader.streams[STREAMS[plan]].rotation_deg
+        np.testing.assert_allclose(told_deg, np.rad2deg(angles), atol=1e-9)
 
 
 @pytest.mark.parametrize("mode", ["step", "fly"])
