@@ -15,5 +15,5 @@ __all__ = ["tiled_server"]
 def tiled_server(directory: Path) -> Iterator[LocalTiled]:
     """Start a tiled server on SQLite and wait until it is ready (8 to 16 s); make it a session's fixture."""
     with start_local_tiled(directory) as server:
-        server.wait_ready()
+        server.wait_ready(timeout_s=280.0)  # below the limit of a test, for machines that are busy
         yield server

@@ -23,6 +23,13 @@ _ADDRESS = re.compile(r"running on \S*?(http://127\.0\.0\.1:\d+)")
 _SECONDS_TO_LEAVE = 8.0
 _LOOK_S = 0.05
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_LEASH = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: outlives exec
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("whoever started this server has gone already")
+os.execv(sys.executable, [sys.executable, "-m", *sys.argv[2:]])
+"""
 
 
 class LocalTiled:
@@ -106,6 +113,8 @@ def start_local_tiled(
 ) -> LocalTiled:
     """Start `tiled serve config` in a session of its own and return at once; see `LocalTiled.wait_ready`.
 
+    On Linux the kernel ends it with the thread that called this, should that die without `LocalTiled.stop`.
+
     Parameters
     ----------
     directory
@@ -127,7 +136,7 @@ def start_local_tiled(
     environ = {key: value for key, value in os.environ.items() if not key.startswith("TILED_")}
     with (directory / "tiled.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tiled", "serve", "config", str(config)],
+            _command(config),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -135,6 +144,13 @@ def start_local_tiled(
             start_new_session=True,
         )
     return LocalTiled(directory, api_key, process)
+
+
+def _command(config: Path) -> list[str]:
+    command = ["tiled", "serve", "config", str(config)]
+    if sys.platform != "linux":
+        return [sys.executable, "-m", *command]
+    return [sys.executable, "-c", _LEASH, str(os.getpid()), *command]
 
 
 def _config(directory: Path, port: int, api_key: str, readable: Sequence[str | Path]) -> str:

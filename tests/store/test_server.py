@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,23 @@ def test_stopping_twice_or_after_it_died_is_no_error(tmp_path: Path) -> None:
     server.stop()
     server.stop()
     assert server.process.returncode == -signal.SIGKILL
+
+
+def test_it_does_not_outlive_a_killed_starter(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from streamlcn.store import start_local_tiled\n"
+        "server = start_local_tiled(sys.argv[1])\n"
+        "print(server.process.pid, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as starter:
+        assert starter.stdout is not None
+        handle = os.pidfd_open(int(starter.stdout.readline()))
+        starter.kill()
+    try:
+        assert select.select([handle], [], [], 60)[0], "the server still runs"
+    finally:
+        os.close(handle)
