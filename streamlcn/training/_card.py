@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from streamlcn.segmentation._manifest import Manifest
-from streamlcn.training._report import Evaluation
+from streamlcn.training._report import Evaluation, ScanEvaluation
 
 __all__ = ["make_card"]
 
@@ -30,21 +30,21 @@ def make_card(manifest: Manifest, judged: Evaluation, notes: str = "") -> str:
         "",
         f"Split by {split['by']}. Trained on: {', '.join(split['training'])}.",
         "",
+        "![loss and Dice over epochs](curves.png)",
+        "",
         "## Held-out figures",
         "",
         "| scan | "
         + " | ".join(f"Dice {name}" for name in judged.dice)
-        + " | porosity, % | true, % | OOD score |",
-        "|---|" + "--:|" * (len(judged.dice) + 3),
-        *(
-            _row(scan.name, scan.dice, judged, scan.porosity, scan.porosity_true, scan.ood_score)
-            for scan in judged.scans
-        ),
-        _row("all voxels together", judged.dice, judged, None, None, None),
+        + " | clDice | surface Dice | porosity, % | interval | true, % | OOD score |",
+        "|---|" + "--:|" * (len(judged.dice) + 6),
+        *(_row(scan, judged) for scan in judged.scans),
+        "| all voxels together | " + " | ".join(f"{value:.3f}" for value in judged.dice.values()) + " |" * 7,
         "",
-        "Porosity is LCN over bone, shade-off and LCN. An OOD score of 1 is as far from the known bones as "
-        "the farthest of them from all others.",
+        "Porosity is LCN over bone, shade-off and LCN. clDice, surface Dice (1 voxel): of the LCN. "
+        "An OOD score of 1 is as far from the known bones as the farthest of them from all others.",
         "",
+        *_calibrated(manifest),
         "## Settings",
         "",
         "```json",
@@ -55,15 +55,32 @@ def make_card(manifest: Manifest, judged: Evaluation, notes: str = "") -> str:
     return "\n".join(lines)
 
 
-def _row(
-    name: str,
-    dice: dict[str, float],
-    judged: Evaluation,
-    porosity: float | None,
-    porosity_true: float | None,
-    ood: float | None,
-) -> str:
-    cells = [f"{dice[each]:.3f}" if each in dice else "" for each in judged.dice]
-    cells += [f"{100 * value:.2f}" if value is not None else "" for value in (porosity, porosity_true)]
-    cells.append(f"{ood:.2f}" if ood is not None else "")
-    return f"| {name} | " + " | ".join(cells) + " |"
+def _calibrated(manifest: Manifest) -> list[str]:
+    found = manifest.calibration
+    if found is None:
+        return []
+    text = (
+        f"Temperature {found.temperature:.3f}: expected calibration error {found.error:.4f} "
+        f"({found.error_before:.4f} without)."
+    )
+    if found.porosity_spread is not None:
+        text += (
+            f" The porosity's interval is {found.porosity_spread:.2f} ambiguous shares wide on either side, "
+            f"which covers the {found.volumes} volumes held out of training; it is no confidence level."
+        )
+    return [text, ""]
+
+
+def _row(scan: ScanEvaluation, judged: Evaluation) -> str:
+    cells = [f"{scan.dice[each]:.3f}" if each in scan.dice else "" for each in judged.dice]
+    cells += [f"{scan.lcn.cl_dice:.3f}", f"{scan.lcn.surface_dice:.3f}"] if scan.lcn is not None else ["", ""]
+    cells.append(_percent(scan.porosity))
+    limits = (scan.porosity_low, scan.porosity_high)
+    cells.append(" to ".join(map(_percent, limits)) if None not in limits else "")
+    cells.append(_percent(scan.porosity_true))
+    cells.append(f"{scan.ood_score:.2f}" if scan.ood_score is not None else "")
+    return f"| {scan.name} | " + " | ".join(cells) + " |"
+
+
+def _percent(value: float | None) -> str:
+    return f"{100 * value:.2f}" if value is not None else ""

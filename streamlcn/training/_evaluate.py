@@ -21,6 +21,7 @@ from streamlcn.training._report import Evaluation, LcnQuality, ScanEvaluation
 __all__ = ["confusion", "document", "evaluate", "evaluate_model", "overlap"]
 
 _COUNT = len(CLASS_NAMES)
+_SLAB = 32
 
 
 def evaluate(data_dir: str | Path, bundle: str | Path, *, device: str = "auto") -> Evaluation:
@@ -41,30 +42,10 @@ def evaluate_model(
         scans = [merge_shade_off(scan) for scan in scans]
     tables, judged = [], []
     for scan in scans:
-        if not len(slices[scan.name]):
-            continue
-        started = time.perf_counter()
-        labels = model.segment(scan.volume)
-        seconds = time.perf_counter() - started
-        chosen = slices[scan.name]
-        truth, found = scan.labels[chosen], labels[chosen]
-        table = confusion(truth, found)
-        tables.append(table)
-        dice, iou = overlap(table)
-        score, flag = model.ood(scan.volume)
-        judged.append(
-            ScanEvaluation(
-                name=scan.name,
-                dice=dice,
-                iou=iou,
-                porosity=_porosity(table.sum(axis=0)),
-                porosity_true=_porosity(table.sum(axis=1)),
-                lcn=_lcn(truth, found) if chosen[-1] - chosen[0] == len(chosen) - 1 else None,
-                ood_score=score,
-                ood_flag=flag,
-                seconds=seconds,
-            )
-        )
+        if len(slices[scan.name]):
+            table, one = _judged(model, scan, slices[scan.name])
+            tables.append(table)
+            judged.append(one)
     dice, iou = overlap(np.sum(tables, axis=0))
     errors = [each.porosity_error for each in judged if each.porosity_error is not None]
     return Evaluation(
@@ -74,6 +55,37 @@ def evaluate_model(
         porosity_error_mean=float(np.mean(errors)) if errors else None,
         porosity_error_largest=float(max(errors, key=abs)) if errors else None,
         scans=tuple(judged),
+    )
+
+
+def _judged(
+    model: Model, scan: LabelledScan, chosen: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.int64], ScanEvaluation]:
+    started = time.perf_counter()
+    labelling = model.segment_slabs(scan.volume, _SLAB)
+    labels = np.concatenate([mask.classes for mask in labelling])
+    seconds = time.perf_counter() - started
+    truth, found = scan.labels[chosen], labels[chosen]
+    table = confusion(truth, found)
+    dice, iou = overlap(table)
+    score, flag = model.ood(scan.volume)
+    # Probabilities are summed over whole slices: they mean something only where all of a slice is labelled.
+    expected = None if (truth == UNLABELLED).any() else labelling.tally.porosity(chosen)
+    interval = labelling.porosity if len(chosen) == len(labels) and expected is not None else None
+    return table, ScanEvaluation(
+        name=scan.name,
+        dice=dice,
+        iou=iou,
+        porosity=_porosity(table.sum(axis=0)),
+        porosity_true=_porosity(table.sum(axis=1)),
+        porosity_expected=expected[0] if expected is not None else None,
+        porosity_ambiguous=expected[1] if expected is not None else None,
+        porosity_low=interval.low if interval is not None else None,
+        porosity_high=interval.high if interval is not None else None,
+        lcn=_lcn(truth, found) if chosen[-1] - chosen[0] == len(chosen) - 1 else None,
+        ood_score=score,
+        ood_flag=flag,
+        seconds=seconds,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -15,38 +14,20 @@ from torch import Tensor
 
 from streamlcn.errors import BadInput
 from streamlcn.segmentation._build import Network
+from streamlcn.training._checkpoint import Checkpoint, Learning
 from streamlcn.training._loss import total_loss
-from streamlcn.training._patches import Sampler
+from streamlcn.training._patches import Batch, Sampler
 from streamlcn.training._report import EpochRecord
+from streamlcn.training._stopper import Stopper
 from streamlcn.training.settings import TrainingSettings
 
-__all__ = ["Progress", "Stopper", "run_epochs"]
+__all__ = ["Progress", "run_epochs"]
 
 Progress: TypeAlias = Callable[[EpochRecord, int], None]
 """Called after each epoch with its record and the number of epochs at most."""
 
 _VALIDATION_BATCHES = 8
 _WARM_UP = 0.05
-
-
-@dataclass(slots=True)
-class Stopper:
-    """Stops when the loss has not fallen by more than ``min_delta`` for ``patience`` epochs."""
-
-    patience: int | None
-    min_delta: float
-    is_relative: bool
-    best: float = math.inf
-    waited: int = 0
-
-    def says_stop(self, loss: float) -> bool:
-        """Take the loss of one more epoch."""
-        needed = self.best - (self.min_delta * abs(self.best) if self.is_relative else self.min_delta)
-        if math.isinf(self.best) or loss < needed:
-            self.best, self.waited = loss, 0
-        else:
-            self.waited += 1
-        return self.patience is not None and self.waited >= self.patience
 
 
 def run_epochs(
@@ -58,46 +39,70 @@ def run_epochs(
     seed: int,
     device: torch.device,
     progress: Progress | None,
+    checkpoint: Checkpoint,
 ) -> tuple[list[EpochRecord], str]:
-    """Train in place; return the epochs and why it ended. Raises `BadInput` where the loss runs away."""
-    rng = np.random.default_rng([seed, 0x7A1])
+    """Train in place; return the epochs and why it ended.
+
+    Goes on behind the last epoch that ``checkpoint`` holds, to the same weights as without the interruption.
+    Raises `BadInput` where the loss runs away.
+    """
     fixed = np.random.default_rng([seed, 0xA11])
     checks = [validation.batch(settings.batch, fixed, None) for _ in range(_VALIDATION_BATCHES)]
     optimiser, schedule = _optimiser(network, settings, settings.epochs * steps_per_epoch)
-    stopper = Stopper(settings.patience, settings.min_delta, settings.delta_mode == "relative")
-    records: list[EpochRecord] = []
-    for epoch in range(1, settings.epochs + 1):
-        started = time.perf_counter()
-        network.train()
-        tally = _Tally(network.config.class_count)
-        for _ in range(steps_per_epoch):
-            batch = training.batch(settings.batch, rng, settings.augment)
-            loss = _loss_of(network, batch, settings, device, tally)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimiser.step()
-            schedule.step()
-        checked = _validate(network, checks, settings, device)
-        record = EpochRecord(
-            epoch=epoch,
-            training_loss=tally.loss,
-            training_dice=tally.dice,
-            validation_loss=checked.loss,
-            validation_dice=checked.dice,
-            seconds=time.perf_counter() - started,
-        )
-        records.append(record)
+    learning = Learning(
+        network=network,
+        optimiser=optimiser,
+        schedule=schedule,
+        stopper=Stopper(settings.patience, settings.min_delta, settings.delta_mode == "relative"),
+        rng=np.random.default_rng([seed, 0x7A1]),
+        records=[],
+    )
+    checkpoint.load(learning)
+    while len(learning.records) < settings.epochs and not learning.stopper.is_done:
+        record = _epoch(learning, training, checks, settings, steps_per_epoch, device)
+        learning.records.append(record)
         if not math.isfinite(record.training_loss):
             raise BadInput(
-                f"the loss ran away in epoch {epoch}: lower learning_rate ({settings.learning_rate:g})"
+                f"the loss ran away in epoch {record.epoch}: lower learning_rate ({settings.learning_rate:g})"
             )
+        watched = record.validation_loss if settings.monitor == "validation" else record.training_loss
+        learning.stopper.says_stop(watched)
+        checkpoint.save(learning)
         if progress is not None:
             progress(record, settings.epochs)
-        watched = record.validation_loss if settings.monitor == "validation" else record.training_loss
-        if stopper.says_stop(watched):
-            return records, f"{settings.monitor} loss stood still for {settings.patience} epochs"
-    return records, "all epochs done"
+    if learning.stopper.is_done:
+        return learning.records, f"{settings.monitor} loss stood still for {settings.patience} epochs"
+    return learning.records, "all epochs done"
+
+
+def _epoch(
+    learning: Learning,
+    training: Sampler,
+    checks: list[Batch],
+    settings: TrainingSettings,
+    steps: int,
+    device: torch.device,
+) -> EpochRecord:
+    started = time.perf_counter()
+    network = learning.network.train()
+    tally = _Tally(network.config.class_count)
+    for _ in range(steps):
+        batch = training.batch(settings.batch, learning.rng, settings.augment)
+        loss = _loss_of(network, batch, settings, device, tally)
+        learning.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        learning.optimiser.step()
+        learning.schedule.step()
+    checked = _validate(network, checks, settings, device)
+    return EpochRecord(
+        epoch=len(learning.records) + 1,
+        training_loss=tally.loss,
+        training_dice=tally.dice,
+        validation_loss=checked.loss,
+        validation_dice=checked.dice,
+        seconds=time.perf_counter() - started,
+    )
 
 
 def _optimiser(
@@ -144,7 +149,7 @@ class _Tally:
 
 def _loss_of(
     network: Network,
-    batch: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]],
+    batch: Batch,
     settings: TrainingSettings,
     device: torch.device,
     tally: _Tally,
@@ -161,7 +166,7 @@ def _loss_of(
 
 def _validate(
     network: Network,
-    checks: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]],
+    checks: list[Batch],
     settings: TrainingSettings,
     device: torch.device,
 ) -> _Tally:

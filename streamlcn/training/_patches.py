@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from streamlcn.training.settings import AugmentSettings
 
-__all__ = ["Part", "Sampler", "augment"]
+__all__ = ["Batch", "Part", "Sampler", "augment"]
+
+Batch: TypeAlias = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+"""Windows of three slices (n, 3, y, x) and the labels (n, y, x) of their middles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,7 @@ class Sampler:
         self._weights = slices / slices.sum()
         self._lcn = [self._places_of(part, lcn_index) for part in self._parts]
 
-    def batch(
-        self, count: int, rng: np.random.Generator, settings: AugmentSettings | None
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    def batch(self, count: int, rng: np.random.Generator, settings: AugmentSettings | None) -> Batch:
         """Return ``count`` windows (n, 3, patch, patch) float32 and labels (n, patch, patch) int64."""
         drawn = [self._draw(rng, is_lcn=index < round(self._lcn_share * count)) for index in range(count)]
         if settings is not None:
@@ -77,7 +79,9 @@ def augment(
     rng: np.random.Generator,
     settings: AugmentSettings,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Turn, flip and shift in grey; labels move with their voxels."""
+    """Bend, turn, flip and shift in grey; labels move with their voxels."""
+    if settings.elastic_px or settings.zoom:
+        window, labels = _bent(window, labels, rng, settings)
     if settings.turn:
         turns = int(rng.integers(4))
         window, labels = np.rot90(window, turns, axes=(1, 2)), np.rot90(labels, turns)
@@ -90,3 +94,27 @@ def augment(
     noise = rng.standard_normal(window.shape, np.float32) * rng.uniform(0, settings.noise)
     changed = (window - 0.5) * np.float32(gain) + np.float32(0.5 + offset) + noise.astype(np.float32)
     return np.ascontiguousarray(changed, np.float32), np.ascontiguousarray(labels)
+
+
+def _bent(
+    window: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+    settings: AugmentSettings,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Zoom about the middle and move voxels by a smooth random field (Simard et al. 2003).
+
+    All three slices alike. Grey values are interpolated linearly, labels taken from the nearest voxel;
+    what comes from outside the patch is its edge, unlabelled.
+    """
+    from scipy import ndimage
+
+    rows, columns = labels.shape
+    zoom = np.exp(rng.uniform(-1, 1) * np.log1p(settings.zoom))
+    coarse = rng.standard_normal((2, 4, 4)) * settings.elastic_px
+    field = [ndimage.zoom(each, (rows / 4, columns / 4), order=3, mode="nearest") for each in coarse]
+    y = (np.arange(rows)[:, None] - (rows - 1) / 2) / zoom + (rows - 1) / 2 + field[0]
+    x = (np.arange(columns) - (columns - 1) / 2) / zoom + (columns - 1) / 2 + field[1]
+    bent = [ndimage.map_coordinates(each, (y, x), order=1, mode="nearest") for each in window]
+    moved = ndimage.map_coordinates(labels, (y, x), order=0, mode="constant", cval=255)
+    return np.stack(bent), moved

@@ -35,8 +35,10 @@ class LcnQuality(Settings):
 class ScanEvaluation(Settings):
     """One volume against its truth. Porosity is LCN over bone, shade-off and LCN.
 
-    ``porosity_low`` and ``porosity_high`` are the interval that the model gives itself; ``lcn`` is None where
-    judged slices do not follow each other, since the network is three-dimensional.
+    ``porosity`` counts labels, ``porosity_expected`` adds probabilities, ``porosity_ambiguous`` is the share
+    of the tissue that p (1 - p) of the LCN adds up to; ``porosity_low`` and ``porosity_high`` are the
+    interval that the model gives itself. ``lcn`` is None where judged slices do not follow each other, since
+    the network is three-dimensional.
     """
 
     name: str
@@ -44,6 +46,8 @@ class ScanEvaluation(Settings):
     iou: dict[str, float]
     porosity: float | None
     porosity_true: float | None
+    porosity_expected: float | None = None
+    porosity_ambiguous: float | None = None
     porosity_low: float | None = None
     porosity_high: float | None = None
     lcn: LcnQuality | None = None

@@ -21,12 +21,15 @@ from streamlcn.segmentation._model import Model, pick_device
 from streamlcn.segmentation._normalise import Normalisation
 from streamlcn.segmentation._ood import Looks, fit_reference, look_at
 from streamlcn.segmentation.settings import NetworkConfig
+from streamlcn.training._calibrate import fit_temperature, porosity_spread
 from streamlcn.training._card import make_card
+from streamlcn.training._checkpoint import Checkpoint
+from streamlcn.training._curves import save_curves
 from streamlcn.training._data import UNLABELLED, LabelledScan, merge_shade_off, read_scans
 from streamlcn.training._evaluate import evaluate_model
 from streamlcn.training._loop import Progress, run_epochs
 from streamlcn.training._patches import Part, Sampler
-from streamlcn.training._report import TrainingReport
+from streamlcn.training._report import Evaluation, TrainingReport
 from streamlcn.training._split import Split, family, split_scans
 from streamlcn.training.settings import FAST, FINE_TUNING, TrainingSettings
 
@@ -50,7 +53,9 @@ def train(
 
     The same data, seed, settings and device give the same weights. With ``from_bundle`` every tensor of that
     bundle whose name and shape fit is taken over first (a U-Net gives its paths to a Sensor3D). Figures on
-    held-out data, as ``settings.split`` says, end up in the card, below ``notes``. Raises `BadInput`.
+    held-out data, as ``settings.split`` says, end up in the card, below ``notes``. Beside ``out``, a folder
+    ``<out>.part`` keeps the state after each epoch: the same call goes on there after an interruption, to the
+    same weights. Raises `BadInput`.
     """
     if model not in ("sensor3d", "unet"):
         raise BadInput(f"there is no network {model!r}: say sensor3d or unet")
@@ -58,7 +63,11 @@ def train(
     if settings.shade_off_is_bone:
         scans = [merge_shade_off(scan) for scan in scans]
     classes = _classes_in(scans)
-    config = NetworkConfig(kind=model, base=settings.base, levels=settings.levels, class_count=len(classes))
+    config = NetworkConfig(
+        kind=model,
+        class_count=len(classes),
+        **settings.model_dump(include={"base", "levels", "norm", "merge"}),
+    )
     network = build_network(config, seed)
     parent = _inherit(network, classes, Path(from_bundle)) if from_bundle is not None else None
     task = _Task(scans, classes, settings, seed, pick_device(device), parent)
@@ -79,10 +88,10 @@ def finetune(
 ) -> TrainingReport:
     """Go on training a bundle's network on other data; classes may be fewer or more.
 
-    Width and depth are the parent's, whatever ``settings`` say. Raises `BadInput`.
+    Width, depth, normalisation and merging are the parent's, whatever ``settings`` say. Raises `BadInput`.
     """
     parent = read_bundle(Path(from_bundle))[1].network
-    settings = settings.model_copy(update={"base": parent.base, "levels": parent.levels})
+    settings = settings.model_copy(update=parent.model_dump(include={"base", "levels", "norm", "merge"}))
     return train(
         data_dir,
         parent.kind,
@@ -125,6 +134,7 @@ class _Task:
         started = time.perf_counter()
         torch.manual_seed(self.seed)
         network.to(self.device)
+        checkpoint = Checkpoint(out.with_name(out.name + ".part"), self._told(network))
         epochs, reason = run_epochs(
             network,
             self._sampler(self.split.training),
@@ -134,15 +144,16 @@ class _Task:
             self.seed,
             self.device,
             progress,
+            checkpoint,
         )
         manifest = self._manifest(network.eval(), name, reason, len(epochs))
         # What is judged is what will be loaded: weights as they are rounded on disk.
         write_bundle(out, network, manifest, card="")
         network, manifest = read_bundle(out)
-        judged = evaluate_model(Model(network, manifest, self.device), self.scans, self.split.held_out)
-        metrics = judged.model_dump(mode="json", include={"dice", "iou", "porosity_error_mean"})
-        manifest = manifest.model_copy(update={"metrics": metrics})
+        manifest, judged = self._judge(Model(network, manifest, self.device))
         manifest = write_bundle(out, network, manifest, make_card(manifest, judged, notes))
+        save_curves(out / "curves.png", epochs, self.classes, name)
+        checkpoint.remove()
         return TrainingReport(
             bundle=str(out),
             name=name,
@@ -155,6 +166,33 @@ class _Task:
             held_out={"by": self.split.by, **_ranges(self.split)},
             evaluation=judged,
         )
+
+    def _told(self, network: Network) -> dict[str, Any]:
+        """Everything that determines the weights."""
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "network": network.config.model_dump(mode="json"),
+            "data": sorted(scan.sha256 for scan in self.scans),
+            "names": [scan.name for scan in self.scans],
+            "classes": self.classes,
+            "seed": self.seed,
+            "parent": self.parent,
+            "device": self.device.type,
+        }
+
+    def _judge(self, model: Model) -> tuple[Manifest, Evaluation]:
+        """Calibrate and judge on what was held out; return what the manifest then says."""
+        held_out = self.split.held_out
+        manifest = model.manifest
+        calibration = fit_temperature(model, self.scans, held_out, self.seed)
+        model.manifest = manifest.model_copy(update={"calibration": calibration})
+        judged = evaluate_model(model, self.scans, held_out)
+        if self.split.by == "scans":  # blocks of one scan say nothing about the porosity of another
+            spread = porosity_spread(judged.scans)
+            known = {"porosity_spread": spread, "volumes": len(judged.scans)}
+            calibration = calibration.model_copy(update=known)
+        metrics = judged.model_dump(mode="json", include={"dice", "iou", "porosity_error_mean"})
+        return manifest.model_copy(update={"metrics": metrics, "calibration": calibration}), judged
 
     def _sampler(self, slices: dict[str, Any]) -> Sampler:
         index = np.full(256, UNLABELLED, np.uint8)

@@ -27,6 +27,10 @@ class AugmentSettings(Settings):
     """What is done to patches so that the network meets more than there is."""
 
     turn: bool = Field(default=True, description="Quarter turns and flips, also along z.")
+    elastic_px: float = Field(
+        0.0, ge=0, description="Smooth random moves of this standard deviation; they blur thin canaliculi."
+    )
+    zoom: float = Field(0.0, ge=0, lt=1, description="Larger or smaller by up to 1 + zoom; blurs too.")
     gain: float = Field(0.15, ge=0, lt=1, description="Contrast times 1 - gain to 1 + gain.")
     offset: float = Field(0.1, ge=0, description="Grey level plus -offset to offset, in normalised units.")
     noise: float = Field(0.03, ge=0, description="White noise of up to this standard deviation.")
@@ -37,6 +41,8 @@ class TrainingSettings(Settings):
 
     base: int = Field(8, ge=1, description="Filters at full resolution.")
     levels: int = Field(4, ge=2, description="Resolution levels.")
+    norm: Literal["batch", "none"] = Field("batch", description="Normalisation after each convolution.")
+    merge: Literal["sum", "concat"] = Field("sum", description="How both directions of an LSTM are joined.")
     patch_px: int = Field(64, ge=16, description="Edge of a patch; a multiple of 2^(levels - 1).")
     batch: int = Field(12, ge=1, description="Patches per step.")
     epochs: int = Field(20, ge=1, description="Longest training.")

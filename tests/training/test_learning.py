@@ -15,11 +15,20 @@ from labelled_scenes import scene, write
 
 from streamlcn.errors import BadInput
 from streamlcn.segmentation import load_model
-from streamlcn.training import FAST, Evaluation, TrainingSettings, document, evaluate, finetune, train
+from streamlcn.training import (
+    FAST,
+    EpochRecord,
+    Evaluation,
+    TrainingSettings,
+    document,
+    evaluate,
+    finetune,
+    train,
+)
 from streamlcn.training._evaluate import confusion, overlap
-from streamlcn.training._loop import Stopper
 from streamlcn.training._loss import soft_dice_loss, total_loss
 from streamlcn.training._patches import Part, Sampler, augment
+from streamlcn.training._stopper import Stopper
 from streamlcn.training.settings import PAPER, AugmentSettings
 
 SHORT = TrainingSettings(base=8, levels=2, patch_px=16, batch=8, epochs=6, steps_per_epoch=20)
@@ -62,6 +71,22 @@ def test_augmentation_turns_labels_with_their_voxels(seed: int) -> None:
     turned, moved = augment(window, labels, rng, AugmentSettings(gain=0, offset=0, noise=0))
     np.testing.assert_allclose(turned[1], moved, atol=1e-6)
     assert sorted(moved.ravel()) == sorted(labels.ravel())
+
+
+def test_bending_moves_labels_with_their_voxels_and_knows_nothing_beyond_the_patch() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.zeros((48, 48), np.int64)
+    labels[16:32, 12:40] = 1
+    window = np.stack([labels, labels, labels]).astype(np.float32)
+    settings = AugmentSettings(turn=False, gain=0, offset=0, noise=0, elastic_px=3, zoom=0.3)
+    changed = 0.0
+    for _ in range(5):
+        bent, moved = augment(window, labels, rng, settings)
+        known = moved != 255
+        assert known.mean() > 0.5
+        assert ((bent[1] > 0.5)[known] == (moved == 1)[known]).mean() > 0.995, "corners are rounded"
+        changed += float((moved[known] != labels[known]).mean()) / 5
+    assert changed > 0.02
 
 
 def test_losses_by_hand() -> None:
@@ -249,3 +274,61 @@ def test_a_card_is_rewritten_from_scans_that_took_no_part(data: Path, tmp_path: 
     assert "| unseen |" in card
     with pytest.raises(BadInput, match="was trained or tuned on bone0_m0"):
         document(data, tmp_path / "model", device="cpu")
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(data: Path, tmp_path: Path) -> None:
+    three = SHORT.model_copy(update={"epochs": 3, "steps_per_epoch": 4})
+    whole = train(data, "sensor3d", tmp_path / "whole", name="m", seed=4, settings=three, device="cpu")
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(record: EpochRecord, epochs: int) -> None:
+        if record.epoch == 2:
+            raise Interrupted
+
+    told: list[int] = []
+    with pytest.raises(Interrupted):
+        train(data, "sensor3d", tmp_path / "m", seed=4, settings=three, device="cpu", progress=interrupt)
+    other = three.model_copy(update={"learning_rate": 1e-5})
+    with pytest.raises(Interrupted):
+        train(data, "sensor3d", tmp_path / "m", seed=4, settings=other, device="cpu", progress=interrupt)
+    again = train(
+        data,
+        "sensor3d",
+        tmp_path / "m",
+        name="m",
+        seed=4,
+        settings=three,
+        device="cpu",
+        progress=lambda record, epochs: told.append(record.epoch),
+    )
+    assert told == [3]
+    assert again.sha256 == whole.sha256
+    assert [each.training_loss for each in again.epochs] == [each.training_loss for each in whole.epochs]
+    assert len(list((tmp_path / "m.part").iterdir())) == 1, "the other training's state is left alone"
+
+
+def test_a_spoilt_state_is_named(data: Path, tmp_path: Path) -> None:
+    short = SHORT.model_copy(update={"epochs": 1, "steps_per_epoch": 1})
+
+    def spoil(record: EpochRecord, epochs: int) -> None:
+        for path in (tmp_path / "m.part").iterdir():
+            path.write_bytes(path.read_bytes()[:100])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, "unet", tmp_path / "m", settings=short, device="cpu", progress=spoil)
+    with pytest.raises(BadInput, match="remove it to begin anew"):
+        train(data, "unet", tmp_path / "m", settings=short, device="cpu")
+
+
+def test_a_finished_training_leaves_curves_and_no_state(data: Path, tmp_path: Path) -> None:
+    train(data, "unet", tmp_path / "m", settings=SHORT.model_copy(update={"epochs": 2}), device="cpu")
+    assert (tmp_path / "m" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "m.part").exists()
+    calibration = load_model(tmp_path / "m", device="cpu").manifest.calibration
+    assert calibration is not None
+    assert calibration.error <= calibration.error_before + 0.01
+    assert calibration.porosity_spread is not None
+    assert calibration.volumes == 1
