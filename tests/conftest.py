@@ -12,6 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Time on a busy machine says nothing about a test; pytest-timeout ends what hangs.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 def is_local(address: Any) -> bool:
