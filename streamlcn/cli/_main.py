@@ -11,7 +11,7 @@ import click
 
 from streamlcn.errors import BadInput, StreamLCNError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "cli", "main"]
 
 
 class _Place(NamedTuple):
@@ -56,7 +56,7 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("streamlcn"), prog_name="streamlcn")
-def _cli() -> None:
+def cli() -> None:
     """Reconstruct, segment and measure the lacuna-canalicular network of bone while the sample turns.
 
     Every command has --help with an example. Results go to stdout, progress and errors to stderr; the exit
@@ -71,7 +71,7 @@ def _cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its status."""
     try:
-        status = _cli.main(args=arguments, prog_name="streamlcn", standalone_mode=False)
+        status = cli.main(args=arguments, prog_name="streamlcn", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

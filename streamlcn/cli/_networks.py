@@ -175,11 +175,14 @@ def _settings(options: dict[str, Any]) -> TrainingSettings:
 
 def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
     *path, last = dotted.split(".")
+    section: Any = values
     for key in path:
-        values = values.get(key, {})
-    if not isinstance(values, dict) or last not in values:
-        raise BadInput(f"--set {dotted}: a recipe has no such key; docs/commands.md lists them")
-    values[last] = value
+        section = section.get(key) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        raise BadInput(f"--set {dotted}: a recipe has no section {'.'.join(path)}")
+    if last not in section:
+        raise BadInput(f"--set {dotted}: a recipe has no such key; known are {', '.join(section)}")
+    section[last] = value
 
 
 def _refuse_to_replace(out: Path, *, force: bool) -> None:

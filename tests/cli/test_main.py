@@ -94,3 +94,10 @@ def test_an_interrupt_exits_with_130_and_leaves_no_bundle(tmp_path: Path, labell
     assert out == ""
     assert "interrupted" in err
     assert not (tmp_path / "b").exists()
+
+
+def test_the_reference_is_fresh() -> None:
+    page = Path(__file__).parents[2] / "docs" / "commands.md"
+    written = call_process(page.with_suffix(".py"), module=())
+    assert written.status == 0, written.err
+    assert written.out == page.read_text("utf-8"), "python docs/commands.py > docs/commands.md"

@@ -62,9 +62,9 @@ def test_a_bundle_is_replaced_only_if_one_says_so(tmp_path: Path, labelled: Path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--set", "spilt.by=blocks"], "a recipe has no such key"),
-        (["--set", "split.bye=blocks"], "a recipe has no such key"),
-        (["--set", "base.width=3"], "a recipe has no such key"),
+        (["--set", "spilt.by=blocks"], "a recipe has no section spilt"),
+        (["--set", "split.bye=blocks"], "known are by, share, gap"),
+        (["--set", "base.width=3"], "a recipe has no section base"),
         (["--set", "base=broad"], "base"),
         (["--set", "base"], "is not KEY=VALUE"),
         (["--from", "absent"], "is no model bundle"),
