@@ -1,9 +1,9 @@
-"""A simulated beamline, in a process of its own."""
+"""A simulated beamline, in place of this process."""
 
 from __future__ import annotations
 
 import importlib.util
-import subprocess
+import os
 import sys
 
 import click
@@ -13,10 +13,18 @@ from streamlcn.profile import load_profile
 
 __all__ = ["simulate"]
 
+_INSTRUMENTS = ("anatomix", "p05")
+_PLANS = ("fxi", "hex", "htss")
+
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("profile")
-@click.option("--publish", help="The proxy's in side, where RunEngines publish (tcp://HOST:PORT).")
+@click.option(
+    "--publish",
+    default="tcp://localhost:5577",
+    show_default=True,
+    help="The proxy's in side, where RunEngines publish.",
+)
 @click.option("--scans", default=1, show_default=True, help="How many scans to run.")
 @click.option("--fault", help="A fault to play, such as no-flats, abort or drop:5.")
 @click.option("--from-file", "from_file", help="Play this scan file (NXtomo, DXchange) instead of a phantom.")
@@ -25,30 +33,29 @@ __all__ = ["simulate"]
 def simulate(
     context: click.Context,
     profile: str,
-    publish: str | None,
+    publish: str,
     scans: int,
     fault: str | None,
     from_file: str | None,
     as_json: bool,
-) -> int:
+) -> None:
     """Publish simulated scans to a running 0MQ proxy, as PROFILE's beamline would.
 
-    Every further option goes to the simulated beamline: see ``python -m simulators scan --help``.
+    Every further option goes to the simulated beamline: see python -m simulators scan --help. Examples:
 
-    \b
-    Example:
-      streamlcn simulate anatomix --publish tcp://localhost:5577 --scans 3 --size medium
+    streamlcn simulate anatomix --size small --seed 3 --assets stream
+
+    streamlcn simulate anatomix --from-file tooth.h5 --pixel-size-um 1.0
     """
-    if importlib.util.find_spec("simulators") is None:
+    if importlib.util.find_spec("simulators") is None or importlib.util.find_spec("bluesky") is None:
         raise BadInput("the simulated beamline is not installed: pip install 'streamlcn[demo]'")
     name = load_profile(profile).name
-    command = [sys.executable, "-m", "simulators", "scan", "--scans", str(scans)]
-    command += ["--instrument", name] if name in _instruments() else []
-    for option, value in (("--publish", publish), ("--fault", fault), ("--from-file", from_file)):
+    command = [sys.executable, "-m", "simulators", "scan", "--publish", publish, "--scans", str(scans)]
+    command += ["--instrument", name] if name in _INSTRUMENTS and not from_file else []
+    command += ["--plan", name] if name in _PLANS else []
+    for option, value in (("--fault", fault), ("--from-file", from_file)):
         command += [option, value] if value else []
     command += ["--json"] if as_json else []
-    return subprocess.call([*command, *context.args])
-
-
-def _instruments() -> tuple[str, ...]:
-    return ("anatomix", "p05")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], [*command, *context.args])  # noqa: S606 - our own interpreter; signals go to it
