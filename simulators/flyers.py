@@ -89,6 +89,7 @@ class ClassicFlyer:
         self._stream = stream
         self.collected = 0
         self._events: list[dict[str, Any]] = []
+        self._explained: list[dict[str, Any]] = []
         self._documents: list[tuple[str, dict[str, Any]]] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -116,9 +117,12 @@ class ClassicFlyer:
         return {self._stream: {frames: self.camera.describe_frames(), self._rotation.name: rotation}}
 
     def collect(self) -> Iterator[dict[str, Any]]:
-        """Yield the events since the last call."""
-        with self._lock:
-            events, self._events = self._events, []
+        """Yield the events whose asset documents were collected since the last call.
+
+        The RunEngine collects asset documents first; a frame that comes in between waits for the next time,
+        or its event would be sent before the Datum it names.
+        """
+        events, self._explained = self._explained, []
         self.collected += len(events)
         yield from events
 
@@ -126,6 +130,8 @@ class ClassicFlyer:
         """Yield the Resource and Datum documents composed since the last call."""
         with self._lock:
             documents, self._documents = self._documents, []
+            self._explained += self._events
+            self._events = []
         yield from documents
 
     def _fly(self, done: DeviceStatus) -> None:

@@ -18,7 +18,7 @@ import zmq
 
 from simulators.publisher import DocumentPublisher
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 100_000
 SMALL = ("--size", "tiny", "--seed", "3", "--projections", "8", "--darks", "2", "--flats", "3")
 
 

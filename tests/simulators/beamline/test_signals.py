@@ -64,7 +64,7 @@ def test_during_the_scan(proxy, listener, tmp_path, number, options):
         while seen.count("descriptor") < 2:
             seen += [decoded(message, "pickle")[0] for message in listener.messages(1)]
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=150)
     assert_gone(process, number, err)
     documents = [decoded(message, "pickle") for message in listener.rest()]
     assert documents[-1][0] == "stop"
@@ -80,7 +80,7 @@ def test_while_preparing(proxy, listener, tmp_path, number):
         while "preparing" not in process.stderr.readline():
             pass
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=150)
     assert_gone(process, number, err)
     assert listener.rest() == []
 
@@ -94,5 +94,5 @@ def test_while_waiting_for_a_proxy(proxy, tmp_path, number):
         while "preparing" not in process.stderr.readline():
             pass
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=150)
     assert_gone(process, number, err)
