@@ -1,0 +1,126 @@
+"""Table, tests and figure of `study.py`, from the figures that it left in its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import stats
+
+__all__ = ["PUBLISHED_BEST", "PUBLISHED_EPOCHS", "write_report"]
+
+PUBLISHED_EPOCHS = {
+    ("sensor3d", 32): (71, 67, 52, 30, 97),
+    ("sensor3d", 64): (65, 30, 45, 56, 90),
+    ("unet", 32): (30, 43, 45, 56, 51),
+    ("unet", 64): (65, 25, 119, 55, 65),
+}
+"""Epochs at 10, 20, 30, 50 and 70 slices (Silveira et al. 2024, figure 5)."""
+PUBLISHED_SLICES = (10, 20, 30, 50, 70)
+PUBLISHED_BEST = {"network": "sensor3d", "batch": 32, "slices": 70, "accuracy": 0.983, "loss": 0.032}
+
+Cell = dict[str, Any]
+
+
+def write_report(work: Path) -> None:
+    """Write ``study.md`` and ``study.png``; say so where no cell is done."""
+    cells = [json.loads(path.read_text()) for path in sorted((work / "cells").glob("*.json"))]
+    if not cells:
+        print(f"{work} holds no finished cell yet")
+        return
+    cells.sort(key=lambda cell: (cell["network"], cell["batch"], cell["slices"]))
+    otsu = json.loads((work / "otsu.json").read_text()) if (work / "otsu.json").exists() else {}
+    text = "\n".join([*_table(cells, otsu), "", *_tests(cells), ""])
+    (work / "study.md").write_text(text)
+    _figure(cells).savefig(work / "study.png", dpi=100)
+    print(text)
+
+
+def _table(cells: list[Cell], otsu: dict[str, Any]) -> list[str]:
+    lines = [
+        "Accuracy is Dice, mean over classes, on patches of the last epoch; test figures are of slices that "
+        "no training saw.",
+        "",
+        "| network | batch | slices | epochs | published | min | accuracy, training | validation "
+        "| loss, training | validation | test Dice LCN | bone | shade-off | clDice |",
+        "|---|" + "--:|" * 13,
+    ]
+    for cell in cells:
+        published = PUBLISHED_EPOCHS.get((cell["network"], cell["batch"]), ())
+        there = cell["slices"] in PUBLISHED_SLICES and published
+        numbers = [
+            cell["batch"],
+            cell["slices"],
+            cell["epochs"],
+            published[PUBLISHED_SLICES.index(cell["slices"])] if there else "",
+            f"{cell['seconds'] / 60:.1f}",
+            *(f"{cell[key]:.3f}" for key in ("training_accuracy", "validation_accuracy")),
+            *(f"{cell[key]:.4f}" for key in ("training_loss", "validation_loss")),
+            *_dice(cell),
+        ]
+        lines.append(f"| {cell['network']}, base {cell['base']} | " + " | ".join(map(str, numbers)) + " |")
+    for ranges, name in (("paper", "published grey ranges"), ("three", "Otsu, two thresholds")):
+        if ranges in otsu:
+            lines.append(f"| {name} |" + " |" * 9 + " " + " | ".join(_dice(otsu[ranges])) + " |")
+    best = PUBLISHED_BEST
+    lines.append(
+        f"| published best ({best['network']}) | {best['batch']} | {best['slices']} | | 97 | | "
+        f"{best['accuracy']} | | {best['loss']} | | | | | |"
+    )
+    return lines
+
+
+def _dice(figures: dict[str, Any]) -> list[str]:
+    dice, lines = figures["test_dice"], figures["test_cl_dice"]
+    cells = [f"{dice[name]:.3f}" if name in dice else "" for name in ("lcn", "bone", "shade_off")]
+    return [*cells, "" if lines is None else f"{lines:.3f}"]
+
+
+def _tests(cells: list[Cell]) -> list[str]:
+    """Wilcoxon between networks, Spearman along slices and batch sizes, as published."""
+    lines = []
+    by_key = {(cell["network"], cell["batch"], cell["slices"]): cell for cell in cells}
+    pairs = [key[1:] for key in by_key if key[0] == "unet" and ("sensor3d", *key[1:]) in by_key]
+    for measure in ("validation_accuracy", "validation_loss"):
+        ours = [[by_key[(network, *pair)][measure] for pair in pairs] for network in ("sensor3d", "unet")]
+        if len(pairs) >= 2 and ours[0] != ours[1]:
+            p = float(stats.wilcoxon(*ours).pvalue)
+            lines.append(f"- Wilcoxon, Sensor3D against U-Net, {measure}, {len(pairs)} pairs: p = {p:.3f}")
+    for network, batch in sorted({(cell["network"], cell["batch"]) for cell in cells}):
+        own = [cell for cell in cells if (cell["network"], cell["batch"]) == (network, batch)]
+        if len(own) >= 3:
+            found = stats.spearmanr([c["slices"] for c in own], [c["validation_accuracy"] for c in own])
+            told = f"rho = {float(found.statistic):.2f}, p = {float(found.pvalue):.3f}"
+            lines.append(f"- Spearman, slices and validation accuracy, {network}, batch {batch}: {told}")
+    if len({cell["batch"] for cell in cells}) > 1:
+        found = stats.spearmanr([c["batch"] for c in cells], [c["validation_accuracy"] for c in cells])
+        told = f"rho = {float(found.statistic):.2f}, p = {float(found.pvalue):.3f}"
+        lines.append(f"- Spearman, batch size and validation accuracy: {told}")
+    lines.append(
+        "- Published: no significant difference between networks or batch sizes (p > 0.05); correlation 0.95 "
+        "between slices and accuracy at batch 32."
+    )
+    return lines
+
+
+def _figure(cells: list[Cell]) -> Figure:
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True)
+    for network, batch in sorted({(cell["network"], cell["batch"]) for cell in cells}):
+        own = [cell for cell in cells if (cell["network"], cell["batch"]) == (network, batch)]
+        slices = [cell["slices"] for cell in own]
+        style = {"linestyle": "-" if network == "sensor3d" else "--", "marker": "o" if batch == 32 else "s"}
+        for row, part in enumerate(("training", "validation")):
+            for column, measure in enumerate(("accuracy", "loss")):
+                values = np.array([cell[f"{part}_{measure}"] for cell in own])
+                axes[row][column].plot(slices, values, label=f"{network}, batch {batch}", **style)
+                axes[row][column].set(ylabel=f"{part} {measure}")
+    for column in range(2):
+        axes[1][column].set(xlabel="labelled slices")
+    axes[0][0].axhline(PUBLISHED_BEST["accuracy"], color="0.7", linewidth=1, label="published best")
+    axes[0][1].axhline(PUBLISHED_BEST["loss"], color="0.7", linewidth=1)
+    axes[0][0].legend(frameon=False, fontsize=8)
+    return figure
