@@ -96,6 +96,33 @@ def test_listed_lacunae_lie_in_the_lcn(scan):
     assert np.all(np.diff(table[:, 3:], axis=1) < 0)
 
 
+def test_streamlcn_opens_the_file_and_finds_all_it_says(scan):
+    from streamlcn.files import open_scan_file
+
+    data = scan["entry/instrument/detector/data"][:]
+    key = scan["entry/instrument/detector/image_key"][:]
+    with open_scan_file(scan.filename) as opened:
+        assert opened.format == "nxtomo"
+        assert not opened.is_line_integral
+        assert np.array_equal(opened.projections[:], data[key == 0])
+        assert np.array_equal(opened.flats[:], data[key == 1])
+        assert np.array_equal(opened.darks[:], data[key == 2])
+        assert opened.angles_rad == pytest.approx(np.arange(90) * np.pi / 90)
+        assert opened.voxel_size_um == pytest.approx(0.282)
+        assert opened.energy_kev == pytest.approx(10.0)
+        assert opened.phase_shift_rad == pytest.approx(-np.pi / 2)
+
+
+@pytest.mark.parametrize("out", ["plain.h5", "switched.h5"])
+def test_flaws_are_switched_from_the_command_line(tmp_path, out):
+    path = tmp_path / out
+    switch = ["--set", "camera.hot_share=0"] if out == "switched.h5" else []
+    assert main(["write", "--size", "tiny", "--seed", "1", *switch, "--out", str(path)]) == 0
+    with h5py.File(path) as file:
+        dark = file["entry/instrument/detector/data"][0]
+    assert (dark.max() > 1500) == (out == "plain.h5")
+
+
 def test_an_interrupted_scan_leaves_no_file(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(type(tiny), "labels", property(lambda self: 1 / 0))
     with pytest.raises(ZeroDivisionError):
@@ -120,6 +147,7 @@ def test_wrong_arguments_are_told(tmp_path, capsys):
         (["--instrument", "id16"], "no instrument named 'id16'"),
         (["--dropped-share", "1.5"], "--dropped-share is 1.5"),
         (["--size", "huge"], "invalid choice: 'huge'"),
+        (["--set", "camera.hot=1"], "there is no 'hot'"),
         (["--out", str(tmp_path / "none" / "x.h5")], "there is no folder"),
     ):
         with pytest.raises(SystemExit) as stop:
