@@ -13,6 +13,7 @@ from streamlcn.morphometry import analyse
 from streamlcn.pipeline._metadata import completeness_metadata, morphometry_metadata
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices
+from streamlcn.pipeline._view import blank_outside
 from streamlcn.ports import Reconstruction, ScanResult
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _segment(end: Conclusion, volume: npt.NDArray[np.float32]) -> npt.NDArray[np
     with end.parts.telemetry.timed("segment"):
         for mask in end.parts.segmenter.segment(volume):
             labels[mask.z_start : mask.z_start + len(mask.classes)] = mask.classes
+    blank_outside(labels)
     end.watch.show(volume, labels)
     return labels
 

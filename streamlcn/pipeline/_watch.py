@@ -11,6 +11,7 @@ import numpy.typing as npt
 from streamlcn.model import Label, Scan
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices, encode_png
+from streamlcn.pipeline._view import blank_outside
 from streamlcn.ports import Reconstruction
 
 __all__ = ["Watch"]
@@ -113,6 +114,7 @@ class Watch:
         low, high = max(0, middle - half), min(self._depth, middle + half)
         thin = np.stack([session.preview(z) for z in range(low, high)])
         labels = np.concatenate([mask.classes for mask in self._parts.segmenter.segment(thin)])
+        blank_outside(labels)
         centre = len(thin) // 2
         self._picture("xy", thin[centre], z=middle, received=used, provisional=True)
         self._picture("xy", thin[centre], labels=labels[centre], z=middle, received=used, provisional=True)

@@ -38,6 +38,7 @@ def test_a_scan_becomes_a_result_whatever_way_its_pixels_come(bench: Bench, asse
     slice_ = result.arrays["reconstruction"][4]
     assert np.median(slice_[30:36, 21:27]) == pytest.approx(0.05, rel=0.03)  # the rod between its bores
     assert abs(np.median(slice_[18:21, 26:31])) < 0.01  # the larger bore: x = +5, and row 0 is +y
+    assert not result.arrays["labels"][:, 0, 0].any()  # outside what the detector saw
     expected = {"reconstruction", "labels", "cells", "thickness", "preview/xy", "preview/xz", "preview/yz"}
     assert result.arrays.keys() == expected
     assert {"lacunae", "thickness_histogram"} == result.tables.keys()
