@@ -5,8 +5,8 @@
 
 trains each network with the published recipe on 10, 20, 30, 50 or 70 labelled slices of one simulated
 ANATOMIX scan (four fifths to learn from, one fifth to watch, drawn at random as published) and judges it on
-the uppermost fifth of the scan, which none of them sees. Interrupted, it goes on where it stopped: it may take
-a night on 2 cores. ``--base 64 --device cuda`` is the full width. Writes ``WORK/study.md`` and ``study.png``.
+the uppermost fifth of the scan, which none of them sees. Interrupted, it goes on where it stopped: a night on
+2 cores may be needed. ``--base 64 --device cuda`` is the full width. Writes ``study.md`` and ``.png``.
 
 Figures beside ours are from Silveira et al. 2024: epochs of their section 3.2 and the best model's accuracy
 and loss. Theirs are of real scans, of other classes' shares and another implementation: compare trends.

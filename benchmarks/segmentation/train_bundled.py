@@ -29,9 +29,9 @@ from streamlcn.training._data import read_scans
 
 REPOSITORY = Path(__file__).parents[2]
 SEED = 1
-RANDOMISED = {"anatomix": "1-6", "p05": "1-3"}
-PLAIN = {"anatomix": "101-105", "p05": "101-103"}
-TEST_RANDOMISED = "1001-1002"
+RANDOMISED = {"anatomix": "1-3", "p05": "1-2"}
+PLAIN = {"anatomix": "101-103", "p05": "101-102"}
+TEST_RANDOMISED = "1001"
 TEST_PLAIN = ("1003", "0")
 MEDIANS = ("2", "1", "0")
 FLAT = TrainingSettings(patch_px=96, batch=8, epochs=24, steps_per_epoch=50, precision="bfloat16")

@@ -12,6 +12,7 @@ from streamlcn.training.settings import FAST, FINE_TUNING, PAPER, RECIPES, Train
 
 if TYPE_CHECKING:
     from streamlcn.training._evaluate import document, evaluate
+    from streamlcn.training._propose import propose_labels
     from streamlcn.training._train import finetune, train
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "document",
     "evaluate",
     "finetune",
+    "propose_labels",
     "train",
 ]
 
@@ -36,6 +38,10 @@ def __getattr__(name: str) -> Any:
         from streamlcn.training import _evaluate
 
         return getattr(_evaluate, name)
+    if name == "propose_labels":
+        from streamlcn.training._propose import propose_labels
+
+        return propose_labels
     if name in ("finetune", "train"):
         from streamlcn.training import _train
 
