@@ -9,7 +9,7 @@ makes ``WORK/{anatomix,p05}`` (training) and ``WORK/{anatomix,p05}_test`` (other
 2. a Sensor3D on the same scans -> ``profiles/anatomix/model``,
 3. and fine-tunes that on P05-like scans with three classes -> ``profiles/p05/model``.
 
-Instead of 1, ``--start BUNDLE`` begins with the weights of a bundle. Half of the bones are seen by random
+Instead of 1, ``--start BUNDLE`` begins with the weights of a bundle, at half the rate. Half of the bones are seen by random
 neighbours of the instrument, half by the instrument as its file describes it. Interrupted, the same command
 goes on where it stopped. Seeds, settings and versions are in the manifests.
 """
@@ -36,6 +36,7 @@ TEST_PLAIN = ("1003", "0")
 MEDIANS = ("2", "1", "0")
 FLAT = TrainingSettings(patch_px=96, batch=8, epochs=24, steps_per_epoch=50, precision="bfloat16")
 DEEP = FLAT.model_copy(update={"epochs": 36})
+AGAIN = DEEP.model_copy(update={"learning_rate": 2e-3})
 TUNED = FLAT.model_copy(update={"epochs": 12, "learning_rate": 1e-3, "shade_off_is_bone": True})
 
 NOTES = """\
@@ -77,6 +78,7 @@ def main() -> None:
 
 
 def _anatomix(work: Path, profiles: Path, start: Path | None) -> None:
+    settings = DEEP if start is None else AGAIN
     if start is None:
         start = work / "unet"
         if not (start / "README.md").exists():
@@ -87,7 +89,7 @@ def _anatomix(work: Path, profiles: Path, start: Path | None) -> None:
         profiles / "anatomix" / "model",
         name="anatomix-sensor3d",
         seed=SEED,
-        settings=DEEP,
+        settings=settings,
         progress=_say,
         from_bundle=start,
     )
