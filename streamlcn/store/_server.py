@@ -53,7 +53,7 @@ class LocalTiled:
         """Its address; waits until it is ready."""
         return self._uri or self.wait_ready()
 
-    def wait_ready(self, timeout_s: float = 120.0) -> str:
+    def wait_ready(self, timeout_s: float = 240.0) -> str:
         """Return the address once metadata can be read; raises `StoreFailed` when it ends or takes too long.
 
         Its health endpoint answers before the catalogue does, so that says nothing.
