@@ -9,9 +9,9 @@ makes ``WORK/{anatomix,p05}`` (training) and ``WORK/{anatomix,p05}_test`` (other
 2. a Sensor3D on the same scans -> ``profiles/anatomix/model``,
 3. and fine-tunes that on P05-like scans with three classes -> ``profiles/p05/model``.
 
-Instead of 1, ``--start BUNDLE`` begins with the weights of a bundle, at half the rate. Half of the bones are seen by random
-neighbours of the instrument, half by the instrument as its file describes it. Interrupted, the same command
-goes on where it stopped. Seeds, settings and versions are in the manifests.
+Instead of 1, ``--start BUNDLE`` begins with the weights of a bundle, at half the rate. Half of the bones are
+seen by random neighbours of the instrument, half by the instrument as its file describes it. Interrupted, the
+same command goes on where it stopped. Seeds, settings and versions are in the manifests.
 """
 
 from __future__ import annotations
