@@ -4,9 +4,10 @@
 
 For every volume of DATA (`simulated_data.py`): Dice of the LCN as segmented, of it lacunae (what survives an
 opening of 3 voxels, grown by 2) and canaliculi (the rest), the share of missed voxels on the surface of the
-true LCN, and the Dice of the truth itself after the blur of that median filter, cut at its best threshold. The
-blur is that of a disc of r + 0.5 pixels in every projection, which in three dimensions is the transfer function
-2 J1(k a) / (k a) of |k|: a median of small contrasts is close to a mean. No noise, and no attempt to undo it.
+true LCN, and the Dice of the truth itself after the blur of that median filter, cut at its best threshold.
+The blur is that of a disc of r + 0.5 pixels in every projection, which in three dimensions is the transfer
+function 2 J1(k a) / (k a) of |k|: a median of small contrasts is close to a mean. No noise, and no attempt to
+undo it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def dice(one: Mask, other: Mask) -> float:
 
 
 def best_dice(truth: Mask, disc_px: float) -> float:
-    """Return the Dice of ``truth`` blurred by a disc in every projection, at the threshold where it is best."""
+    """Return the largest Dice of ``truth`` with itself blurred by a disc in every projection and cut."""
     padded = np.pad(truth.astype(np.float32), PAD, mode="edge")
     steps = [2 * np.pi * np.fft.fftfreq(count) for count in padded.shape[:2]]
     steps.append(2 * np.pi * np.fft.rfftfreq(padded.shape[2]))
