@@ -18,8 +18,8 @@ as `streamlcn`.
 * The exit status is 0 for success, 2 for bad input (a wrong option, file or profile), 1 for failure, 130 when
   interrupted. After anything but 0 no half-written volume or mask is left under its name.
 * Volumes and masks are `file.h5:/path`, `folder.zarr` (`:/path`), `file.npy`, `stack.tif`, or `folder/` with
-  one TIFF for each slice. HDF5 and zarr keep how they were made as JSON in the attribute `provenance`; all but
-  `.npy` keep the voxel size.
+  one TIFF for each slice. HDF5 and zarr keep how they were made as JSON in the attribute `provenance`; all
+  but `.npy` keep the voxel size.
 * Nothing is replaced without `--force`, and a scan file is never written to.
 * `PROFILE` is a name (`anatomix`, `p05`), a YAML file, or a folder with `profile.yaml`:
   see [profiles.md](profiles.md).

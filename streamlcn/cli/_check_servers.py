@@ -23,20 +23,20 @@ def check_proxy(subject: Subject) -> Finding:
     from streamlcn.documents import ZmqSource
 
     address, prefix = subject.profile.ingest.address, subject.profile.ingest.prefix
-    where = urlsplit(address)
     try:
+        where = urlsplit(address)
         if where.scheme == "tcp" and where.hostname and where.port:
             socket.create_connection((where.hostname, where.port), timeout=_PATIENCE_S).close()
         with closing(ZmqSource(address, prefix=prefix, settings=subject.profile.ingest.receive)) as source:
             if source.wait_ready(_PATIENCE_S):
                 return green(f"{address} answers" + (f", prefix {prefix!r}" if prefix else ""))
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadInput):
-            return red(str(error), "correct ingest.address")
+    except OSError as error:
         return red(
             f"nothing listens at {address} ({error})",
             "start the proxy (bluesky-0MQ-proxy IN OUT), open its port, or correct ingest.address",
         )
+    except ValueError as error:  # BadInput is one
+        return red(f"{address} is no address: {error}", "set ingest.address to tcp://HOST:PORT")
     return red(
         f"what listens at {address} does not speak 0MQ to subscribers",
         "ingest.address must be the proxy's out side; its in side is where the RunEngine publishes",

@@ -47,7 +47,7 @@ def proxy() -> Iterator[tuple[str, str]]:
     )
     assert process.stdout is not None
     entrance, exit_ = process.stdout.readline().split()
-    yield f"tcp://127.0.0.1:{entrance}", f"tcp://127.0.0.1:{exit_}"
+    yield entrance, exit_
     process.terminate()
     process.wait()
     process.stdout.close()
@@ -152,6 +152,14 @@ def test_the_wrong_side_of_the_proxy(tmp_path: Path, proxy: tuple[str, str]) -> 
     assert servers.check_proxy(subject(tmp_path, {"ingest.address": proxy[1]})).state == "green"
 
 
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:tcp", "tcp://127.0.0.1", "localhost:5578"])
+def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
+    found = servers.check_proxy(subject(tmp_path, {"ingest.address": address}))
+    assert found.state == "red"
+    assert address in found.text
+    assert "tcp://HOST:PORT" in f"{found.text} {found.remedy}"
+
+
 def test_something_that_does_not_speak_0mq(tmp_path: Path) -> None:
     with listening(_Clocked) as uri:
         found = servers.check_proxy(subject(tmp_path, {"ingest.address": uri.replace("http", "tcp")}))
@@ -232,7 +240,7 @@ def test_models_that_do_not_fit(tmp_path: Path) -> None:
         ({"segmentation.sha256": "0" * 64}, "the profile asks for"),
         ({"segmentation.bundle": str(broken)}, "SHA-256"),
         ({"segmentation.bundle": str(absent)}, "is no model bundle"),
-        ({"segmentation.backend": "unet"}, "holds a sensor3d"),
+        ({"segmentation.backend": "unet", "segmentation.bundle": str(BUNDLE)}, "holds a sensor3d"),
     ):
         finding = compute.check_model(subject(tmp_path, overrides))
         assert finding.state == "red", overrides
