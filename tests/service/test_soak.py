@@ -38,7 +38,8 @@ def footprint() -> tuple[float, int, int]:
     """Memory in MiB, threads, open files."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20, threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    files = len(list(Path("/proc/self/fd").iterdir()))
+    return pages * resource.getpagesize() / 2**20, threading.active_count(), files
 
 
 @pytest.mark.slow
