@@ -1,6 +1,6 @@
 """From labels to numbers: cleaning, porosity, local thickness, lacunae, cells, canaliculi.
 
-Importing this package loads neither numba nor skan nor matplotlib; using its functions does.
+Importing this package loads neither numba nor matplotlib; using its functions does.
 """
 
 from __future__ import annotations
@@ -11,25 +11,32 @@ from typing import TYPE_CHECKING, Any
 from streamlcn.morphometry.settings import MorphometryParameters
 
 if TYPE_CHECKING:
-    from streamlcn.morphometry._analyse import analyse, label_maps, measure
-    from streamlcn.morphometry._check import checked_labels, checked_voxel_size
+    from streamlcn.morphometry._analyse import (
+        analyse,
+        analyse_streamed,
+        label_maps,
+        measure,
+        measure_streamed,
+    )
+    from streamlcn.morphometry._bonej import local_thickness_bonej
     from streamlcn.morphometry._components import components, components_streamed
     from streamlcn.morphometry._configurations import euler
     from streamlcn.morphometry._figure import save_figure
-    from streamlcn.morphometry._result import Analysis, Morphometry
+    from streamlcn.morphometry._leaving import primary_canaliculi
+    from streamlcn.morphometry._result import Analysis, Morphometry, SlabAnalysis
     from streamlcn.morphometry._rows import write_lacunae_csv
     from streamlcn.morphometry._shape import order_parameter, shape
-    from streamlcn.morphometry._skeleton import primary_canaliculi, skeleton
+    from streamlcn.morphometry._skeleton import skeleton
     from streamlcn.morphometry._stream import local_thickness_streamed
-    from streamlcn.morphometry._thickness import local_thickness, local_thickness_bonej
+    from streamlcn.morphometry._thickness import local_thickness
 
 __all__ = [
     "Analysis",
     "Morphometry",
     "MorphometryParameters",
+    "SlabAnalysis",
     "analyse",
-    "checked_labels",
-    "checked_voxel_size",
+    "analyse_streamed",
     "components",
     "components_streamed",
     "euler",
@@ -38,6 +45,7 @@ __all__ = [
     "local_thickness_bonej",
     "local_thickness_streamed",
     "measure",
+    "measure_streamed",
     "order_parameter",
     "primary_canaliculi",
     "save_figure",
@@ -49,19 +57,20 @@ __all__ = [
 _HOMES = {
     "Analysis": "_result",
     "Morphometry": "_result",
+    "SlabAnalysis": "_result",
     "analyse": "_analyse",
-    "checked_labels": "_check",
-    "checked_voxel_size": "_check",
+    "analyse_streamed": "_analyse",
     "components": "_components",
     "components_streamed": "_components",
     "euler": "_configurations",
     "label_maps": "_analyse",
     "local_thickness": "_thickness",
-    "local_thickness_bonej": "_thickness",
+    "local_thickness_bonej": "_bonej",
     "local_thickness_streamed": "_stream",
     "measure": "_analyse",
+    "measure_streamed": "_analyse",
     "order_parameter": "_shape",
-    "primary_canaliculi": "_skeleton",
+    "primary_canaliculi": "_leaving",
     "save_figure": "_figure",
     "shape": "_shape",
     "skeleton": "_skeleton",

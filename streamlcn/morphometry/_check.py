@@ -12,7 +12,7 @@ import numpy.typing as npt
 from streamlcn.errors import BadInput
 from streamlcn.model import CLASS_NAMES, Label
 
-__all__ = ["checked_labels", "checked_mask", "checked_voxel_size"]
+__all__ = ["as_labels", "checked_mask", "checked_volume", "checked_voxel_size", "known_values"]
 
 
 def checked_voxel_size(voxel_size_um: object) -> float:
@@ -53,12 +53,8 @@ def checked_mask(mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     return np.ascontiguousarray(array)
 
 
-def checked_labels(labels: npt.ArrayLike, classes: Mapping[str, int] | None = None) -> npt.NDArray[np.uint8]:
-    """Return labels as uint8 (z, y, x) of `Label` values, at least one of them bone.
-
-    ``classes`` names the values of a volume labelled otherwise, such as ``{"bone": 128, "lcn": 255}``;
-    values that it does not name raise `BadInput` as any unknown value does.
-    """
+def checked_volume(labels: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return labels as an array with three axes (z, y, x), none of them empty, and an integer type."""
     array = np.asarray(labels)
     _check_shape(array, "label volume")
     if array.dtype.kind not in "ui":
@@ -66,12 +62,17 @@ def checked_labels(labels: npt.ArrayLike, classes: Mapping[str, int] | None = No
             f"label volume is {array.dtype}, not an integer type: pass labels "
             "0 background, 1 bone, 2 lcn, 3 shade_off"
         )
-    known = _known_values(classes)
+    return array
+
+
+def as_labels(labels: npt.ArrayLike, known: Mapping[int, int]) -> npt.NDArray[np.uint8]:
+    """Return labels as contiguous uint8 (z, y, x) of `Label` values, translated as ``known`` says.
+
+    Raises `BadInput` for values that are not known and for what is no label volume.
+    """
+    array = checked_volume(labels)
     lookup = _lookup(array, known)
-    out = np.ascontiguousarray(array, np.uint8) if lookup is None else lookup
-    if not np.any((out == Label.BONE) | (out == Label.SHADE_OFF)):
-        raise BadInput("no voxel of the label volume is bone: nothing to relate the network to")
-    return out
+    return np.ascontiguousarray(array, np.uint8) if lookup is None else lookup
 
 
 def _check_shape(array: npt.NDArray[Any], what: str) -> None:
@@ -81,7 +82,11 @@ def _check_shape(array: npt.NDArray[Any], what: str) -> None:
         )
 
 
-def _known_values(classes: Mapping[str, int] | None) -> dict[int, int]:
+def known_values(classes: Mapping[str, int] | None) -> dict[int, int]:
+    """Return which `Label` each value of a volume means.
+
+    ``classes`` names the values of a volume labelled otherwise, such as ``{"bone": 128, "lcn": 255}``.
+    """
     if classes is None:
         return {int(label): int(label) for label in Label}
     unknown = sorted(set(classes) - set(CLASS_NAMES))

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from streamlcn.errors import BadInput
 from streamlcn.model import Label
-from streamlcn.morphometry._components import label, sizes
+from streamlcn.morphometry._configurations import configuration_histogram
+from streamlcn.morphometry._network import Network, NetworkBuilder
+from streamlcn.morphometry._runs import complement, run_components, union
+from streamlcn.morphometry._source import LabelSource
 from streamlcn.morphometry.settings import MorphometryParameters
 
-__all__ = ["Cleaned", "clean", "dilated", "eroded"]
+__all__ = ["Cleaned", "Counts", "clean", "dilated", "eroded"]
 
 _Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleaned:
-    """What is measured. ``filled`` marks the holes that became LCN; counts are voxels."""
+class Counts(NamedTuple):
+    """What each step of cleaning found and changed."""
 
-    lcn: _Mask
-    tissue: _Mask
-    filled: _Mask
+    background_voxels: int
     labelled_lcn_voxels: int
     shade_off_merged_voxels: int
     islands_removed: int
@@ -33,85 +34,105 @@ class Cleaned:
     closing_added_voxels: int
 
 
-def clean(labels: npt.NDArray[np.uint8], parameters: MorphometryParameters) -> Cleaned:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned:
+    """What is measured: the network, the same moved one voxel in and out, and the holes that became LCN.
+
+    ``configurations``: histogram of the 2x2x2 configurations of the network.
+    """
+
+    lcn: Network
+    inner: Network
+    outer: Network
+    filled: Network
+    tissue_voxels: int
+    configurations: npt.NDArray[np.int64]
+    counts: Counts
+
+
+def clean(source: LabelSource, parameters: MorphometryParameters) -> Cleaned:
     """Merge shade-off into bone, drop islands, fill enclosed holes, close; in this order.
 
-    ``labels`` (z, y, x) of `Label` values. Tissue is everything but background, as a mask: air outside the
-    sample never enters a denominator.
+    Tissue is everything but background, as a mask: air outside the sample never enters a denominator. Reads
+    the source twice. Raises `BadInput` if no voxel is bone.
     """
-    tissue = labels != Label.BACKGROUND
-    lcn = labels == Label.LCN
-    labelled = int(np.count_nonzero(lcn))
-    islands, island_voxels = _drop_islands(lcn, parameters.island_threshold_voxels)
-    filled = _small_holes(lcn, parameters.hole_threshold_voxels)
-    lcn |= filled
-    tissue |= filled
-    before = int(np.count_nonzero(lcn))
-    if parameters.closing == "cross":
-        lcn = _closed(lcn, tissue)
-    return Cleaned(
-        lcn=lcn,
-        tissue=tissue,
-        filled=filled,
-        labelled_lcn_voxels=labelled,
-        shade_off_merged_voxels=int(np.count_nonzero(labels == Label.SHADE_OFF)),
-        islands_removed=islands,
-        islands_removed_voxels=island_voxels,
-        holes_filled_voxels=int(np.count_nonzero(filled)),
-        closing_added_voxels=int(np.count_nonzero(lcn)) - before,
+    labelled, classes = _labelled(source)
+    parts = run_components(labelled, 26)
+    is_island = parts.voxels < parameters.island_threshold_voxels
+    kept = labelled.part_of_runs(~is_island[parts.number])
+    filled = _small_holes(kept, parameters.hole_threshold_voxels)
+    mended = union(kept, filled)
+    closed = _close(source, mended, filled, is_closing=parameters.closing == "cross")
+    counts = Counts(
+        background_voxels=int(classes[Label.BACKGROUND]),
+        labelled_lcn_voxels=labelled.size,
+        shade_off_merged_voxels=int(classes[Label.SHADE_OFF]),
+        islands_removed=int(is_island.sum()),
+        islands_removed_voxels=int(parts.voxels[is_island].sum()),
+        holes_filled_voxels=filled.size,
+        closing_added_voxels=closed.lcn.size - mended.size,
     )
+    return Cleaned(filled=filled, counts=counts, **closed._asdict())
 
 
-def _drop_islands(lcn: _Mask, threshold: int) -> tuple[int, int]:
-    """Clear components smaller than ``threshold`` in place; return their number and voxels."""
-    labelled, count = label(lcn, 26)
-    small = sizes(labelled, count) < threshold
-    small[0] = False
-    if not small.any():
-        return 0, 0
-    voxels = _clear(lcn.reshape(-1), labelled.reshape(-1), small)
-    return int(small.sum()), int(voxels)
+def _labelled(source: LabelSource) -> tuple[Network, npt.NDArray[np.int64]]:
+    """Return the network as labelled, and the voxels of each label."""
+    builder, classes = NetworkBuilder(), np.zeros(len(Label), np.int64)
+    for start, stop in source.bounds():
+        labels = source.slices(start, stop)
+        for plane in labels:  # bincount widens what it is given: one slice at a time
+            classes += np.bincount(plane.ravel(), minlength=len(Label))
+        builder.add(labels == Label.LCN)
+    if classes[Label.BONE] + classes[Label.SHADE_OFF] == 0:
+        raise BadInput("no voxel of the label volume is bone: nothing to relate the network to")
+    return builder.network(source.shape), classes
 
 
-@njit(cache=True)
-def _clear(flat: Any, labelled: Any, unwanted: Any) -> int:
-    cleared = 0
-    for n in range(flat.shape[0]):
-        if unwanted[labelled[n]]:
-            flat[n] = False
-            cleared += 1
-    return cleared
-
-
-def _small_holes(lcn: _Mask, threshold: int) -> _Mask:
+def _small_holes(network: Network, threshold: int) -> Network:
     """Return the 6-connected holes smaller than ``threshold`` that touch no face of the volume."""
-    filled = np.zeros(lcn.shape, np.bool_)
-    if threshold <= 0 or not lcn.any():
-        return filled
-    labelled, count = label(~lcn, 6)
-    small = sizes(labelled, count) < threshold
-    small[0] = False
-    for axis in range(3):
-        for side in (0, -1):
-            small[np.unique(labelled.take(side, axis))] = False
-    if small.any():
-        _mark(filled.reshape(-1), labelled.reshape(-1), small)
-    return filled
+    outside = complement(network)
+    parts = run_components(outside, 6)
+    is_hole = (parts.voxels < threshold) & ~parts.touches
+    return outside.part_of_runs(is_hole[parts.number])
 
 
-@njit(cache=True)
-def _mark(flat: Any, labelled: Any, wanted: Any) -> None:
-    for n in range(flat.shape[0]):
-        if wanted[labelled[n]]:
-            flat[n] = True
+class _Closed(NamedTuple):
+    lcn: Network
+    inner: Network
+    outer: Network
+    tissue_voxels: int
+    configurations: npt.NDArray[np.int64]
 
 
-def _closed(lcn: _Mask, tissue: _Mask) -> _Mask:
-    """Return the closing by the 6-neighbour cross, inside the tissue; nothing lies beyond the faces."""
-    grown = dilated(np.pad(lcn, 1))
-    closed: _Mask = eroded(grown)[1:-1, 1:-1, 1:-1] & tissue
-    closed |= lcn
-    return np.ascontiguousarray(closed)
+def _close(source: LabelSource, mended: Network, filled: Network, *, is_closing: bool) -> _Closed:
+    """Close inside the tissue; move one voxel in and out; count tissue and configurations on the way."""
+    lcn, inner, outer = NetworkBuilder(), NetworkBuilder(), NetworkBuilder()
+    tissue_voxels, configurations = 0, np.zeros(256, np.int64)
+    depth = source.shape[0]
+    for start, stop in source.bounds():
+        low, high = max(start - 1, 0), min(stop + 1, depth)  # a slice more each side moves the surface
+        tissue = source.slices(low, high) != Label.BACKGROUND
+        tissue |= filled.dense(None, low, high)
+        here = mended.dense(None, low, high)
+        if is_closing:
+            here |= _closed(mended, low, high) & tissue
+        own = slice(start - low, stop - low)
+        lcn.add(here[own])
+        inner.add(eroded(here)[own])
+        outer.add((dilated(here) & tissue)[own])
+        tissue_voxels += int(np.count_nonzero(tissue[own]))
+        configurations += configuration_histogram(
+            here[: stop - low], opens=start == 0, closes=stop == depth
+        )  # shares its first slice with the slab before
+    closed, less, more = (builder.network(source.shape) for builder in (lcn, inner, outer))
+    return _Closed(closed, less, more, tissue_voxels, configurations)
+
+
+def _closed(network: Network, low: int, high: int) -> _Mask:
+    """Return slices of the closing by the 6-neighbour cross; nothing lies beyond the faces of the volume."""
+    mask = network.dense(None, low - 2, high + 2)  # empty beyond the volume
+    out: _Mask = eroded(dilated(np.pad(mask, ((0, 0), (1, 1), (1, 1)))))[2:-2, 1:-1, 1:-1]
+    return out
 
 
 def dilated(mask: _Mask) -> _Mask:

@@ -16,7 +16,7 @@ from numba import njit, prange
 from streamlcn.errors import BadInput
 from streamlcn.morphometry._check import checked_mask
 
-__all__ = ["configuration_histogram", "euler", "euler_of", "surface_of"]
+__all__ = ["configuration_histogram", "euler", "euler_of", "euler_table", "surface_of", "voxels_of"]
 
 _Counts = npt.NDArray[np.int64]
 _CORNERS = tuple(product((0, 1), repeat=3))
@@ -37,7 +37,7 @@ def euler_of(counts: _Counts, connectivity: int) -> int:
     """Return the Euler number that goes with a histogram of configurations."""
     if connectivity not in (6, 26):
         raise BadInput(f"connectivity {connectivity} is not 6 or 26")
-    return round(int(counts @ _euler_table(connectivity)) / 8)
+    return round(int(counts @ euler_table(connectivity)) / 8)
 
 
 def surface_of(counts: _Counts, voxel_size_um: float) -> float:
@@ -83,7 +83,7 @@ def _count(mask: Any, first: int, last: int) -> Any:
     return counts
 
 
-def _voxels(code: int) -> npt.NDArray[np.bool_]:
+def voxels_of(code: int) -> npt.NDArray[np.bool_]:
     """Return the 2x2x2 voxels of a configuration, in the order `_count` packs them."""
     out = np.zeros((2, 2, 2), np.bool_)
     for z, y, x in _CORNERS:
@@ -93,9 +93,10 @@ def _voxels(code: int) -> npt.NDArray[np.bool_]:
 
 
 @cache
-def _euler_table(connectivity: int) -> _Counts:
+def euler_table(connectivity: int) -> _Counts:
+    """Return what each configuration adds to the Euler number, in eighths."""
     rule = _euler26_eighths if connectivity == 26 else _euler6_eighths
-    return np.array([rule(_voxels(code)) for code in range(256)], np.int64)
+    return np.array([rule(voxels_of(code)) for code in range(256)], np.int64)
 
 
 def _euler26_eighths(voxels: npt.NDArray[np.bool_]) -> int:
@@ -124,7 +125,7 @@ def _surface_table() -> npt.NDArray[np.float64]:
     table = np.zeros(256)
     pairs = [(a, b) for n, a in enumerate(_CORNERS) for b in _CORNERS[:n]]
     for code in range(256):
-        voxels = _voxels(code)
+        voxels = voxels_of(code)
         for a, b in pairs:
             if voxels[a] != voxels[b]:
                 steps = sum(i != j for i, j in zip(a, b, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamlcn.morphometry._check import checked_labels
+from streamlcn.morphometry._check import checked_volume
 from streamlcn.morphometry._render import depth_map, shaded
 from streamlcn.morphometry._result import Analysis, Morphometry
 
@@ -29,7 +29,7 @@ def save_figure(
 
     from streamlcn.errors import BadInput
 
-    if checked_labels(labels).shape != analysis.lcn.shape:
+    if checked_volume(labels).shape != analysis.lcn.shape:
         raise BadInput(
             f"labels of shape {np.shape(labels)} do not belong to an analysis of {analysis.lcn.shape}"
         )

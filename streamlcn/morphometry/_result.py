@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamlcn.morphometry._network import Network
+from streamlcn.morphometry._thickness import diameters
 from streamlcn.morphometry.settings import MorphometryParameters
 
-__all__ = ["Analysis", "Morphometry"]
+__all__ = ["Analysis", "Morphometry", "SlabAnalysis"]
 
 
 class _Section(BaseModel):
@@ -40,6 +42,8 @@ class Lcn(_Section):
     canalicular_porosity: float
     porosity_minus_1_voxel: float
     porosity_plus_1_voxel: float
+    porosity_of_bone_minus_1_voxel: float | None
+    porosity_of_bone_plus_1_voxel: float | None
     lacunar_porosity_minus_1_voxel: float | None
     lacunar_porosity_plus_1_voxel: float | None
     canalicular_porosity_minus_1_voxel: float | None
@@ -56,11 +60,14 @@ class Lcn(_Section):
     thickness_mean_plus_1_voxel_um: float | None
     at_resolution_floor_fraction: float | None = Field(description="LCN voxels as thin as 2 voxels")
     below_resolution_fraction: float | None = Field(description="LCN voxels thinner than resolution_um")
+    resolution_um: float = Field(description="what is thinner is at the limit of the microscope: no diameter")
     removed_island_fraction: float | None
     orphan_fraction: float | None = Field(description="LCN voxels in no cell")
     component_count: int = Field(description="26-connected components after cleaning (the paper's ROIs)")
     largest_component_fraction: float | None
     euler: int = Field(description="26-connected, faces of the volume closed")
+    cavity_count: int = Field(description="enclosed holes left after cleaning, 6-connected")
+    loop_count: int = Field(description="independent loops: components + cavities - Euler number")
 
 
 class Lacunae(_Section):
@@ -84,22 +91,37 @@ class Canaliculi(_Section):
     length_um: float
     length_density_um_per_um3: float = Field(description="length over tissue volume")
     branches: int
+    branch_length_mean_um: float | None
     junctions: int
-    end_points: int
+    junction_density_per_um3: float = Field(description="junctions over tissue volume")
+    end_points: int = Field(description="all ends of centre lines")
+    end_points_at_lacunae: int = Field(description="ends that touch a lacuna")
+    end_points_at_border: int = Field(description="other ends whose inscribed ball reaches a face")
     tortuosity: float | None
     diameter_mean_um: float | None = Field(description="local thickness, volume-weighted")
+    diameter_sd_um: float | None
     diameter_median_um: float | None
+    diameter_p05_um: float | None
+    diameter_p95_um: float | None
     diameter_mean_minus_1_voxel_um: float | None
     diameter_mean_plus_1_voxel_um: float | None
-    diameter_centre_line_mean_um: float | None = Field(description="twice the distance on centre lines")
+    diameter_centre_line_mean_um: float | None = Field(
+        description="twice the distance to the outside on centre lines, so weighted by length"
+    )
+    diameter_centre_line_median_um: float | None
+    diameter_centre_line_p05_um: float | None
+    diameter_centre_line_p95_um: float | None
 
 
 class Distance(_Section):
     """From bone voxel centres to the nearest voxel centre of something."""
 
     mean_um: float | None
+    p25_um: float | None
     median_um: float | None
+    p75_um: float | None
     p95_um: float | None
+    p99_um: float | None
     max_um: float | None
 
 
@@ -113,6 +135,7 @@ class Orientation(_Section):
 class Cleaning(_Section):
     """Voxels changed by each step, in their order."""
 
+    background_excluded_voxels: int = Field(description="outside the tissue, in no denominator")
     shade_off_merged_voxels: int
     islands_removed: int
     islands_removed_voxels: int
@@ -144,7 +167,7 @@ class Analysis:
 
     ``lcn`` bool, ``lacunae`` and ``cells`` int32, ``thickness`` float32 um (0 outside), all (z, y, x);
     ``lacunae_table`` one row a lacuna; ``thickness_histogram``: lower_um, upper_um, volume_um3, fraction,
-    lacunar_volume_um3, canalicular_volume_um3.
+    lacunar_volume_um3, canalicular_volume_um3, is_at_resolution_limit.
     """
 
     morphometry: Morphometry
@@ -154,3 +177,29 @@ class Analysis:
     thickness: npt.NDArray[np.float32]
     lacunae_table: dict[str, npt.NDArray[Any]]
     thickness_histogram: dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlabAnalysis:
+    """Numbers of one volume and its maps in slabs; tables as in `Analysis`.
+
+    ``lacunae``, ``cells``, ``squared_radii``: one entry a voxel of ``network``.
+    """
+
+    morphometry: Morphometry
+    lacunae_table: dict[str, npt.NDArray[Any]]
+    thickness_histogram: dict[str, npt.NDArray[Any]]
+    network: Network
+    lacunae: npt.NDArray[np.int32]
+    cells: npt.NDArray[np.int32]
+    squared_radii: npt.NDArray[np.int32]
+
+    def maps(self, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
+        """Return slices ``start`` to ``stop`` of ``lcn``, ``lacunae``, ``cells`` and ``thickness``."""
+        thickness = diameters(self.squared_radii, self.morphometry.voxel_size_um)
+        return {
+            "lcn": self.network.dense(None, start, stop),
+            "lacunae": self.network.dense(self.lacunae, start, stop),
+            "cells": self.network.dense(self.cells, start, stop),
+            "thickness": self.network.dense(thickness, start, stop),
+        }

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from streamlcn.morphometry._clean import Cleaned
 from streamlcn.morphometry._configurations import configuration_histogram, surface_of
-from streamlcn.morphometry._result import Analysis
-from streamlcn.morphometry._shape import Moments, moments, shape_of
-from streamlcn.morphometry._skeleton import primary_canaliculi
-from streamlcn.morphometry._thickness import diameters
+from streamlcn.morphometry._lacunae import Found
+from streamlcn.morphometry._leaving import leaving
+from streamlcn.morphometry._network import locate
+from streamlcn.morphometry._parting import Parted
+from streamlcn.morphometry._result import Analysis, SlabAnalysis
+from streamlcn.morphometry._shape import Moments, shape_of
 from streamlcn.morphometry.settings import MorphometryParameters
 
 __all__ = ["lacuna_rows", "lacunae_table", "write_lacunae_csv"]
@@ -25,34 +27,39 @@ _MERGE_FACTOR = 3.0  # times the median volume above which two lacunae may be on
 
 
 def lacuna_rows(
-    lcn: npt.NDArray[np.bool_],
-    filled: npt.NDArray[np.bool_],
-    radii: npt.NDArray[Any],
-    lacunae: npt.NDArray[np.int32],
-    cells: npt.NDArray[np.int32],
-    count: int,
+    cleaned: Cleaned,
+    parted: Parted,
+    cell: npt.NDArray[np.int32],
     voxel_size_um: float,
     parameters: MorphometryParameters,
 ) -> list[dict[str, Any]]:
     """Return position, size, form, direction, surface, thickness, canaliculi, cell and flags of each."""
-    sums = moments(lacunae, count)
-    cell_voxels, filled_voxels = _tally(cells, filled, lacunae, count)
-    leaving = primary_canaliculi(lcn, lacunae, parameters.shell_inner_voxels, parameters.shell_outer_voxels)
-    median = float(np.median(sums.count)) if count else 0.0
+    network, found, count = cleaned.lcn, parted.found, parted.found.count
+    sums = Moments(network, found.number, count)
+    cell_voxels = np.bincount(cell, minlength=count + 1)
+    filled_voxels = np.bincount(found.number[locate(network, cleaned.filled)], minlength=count + 1)
+    roots = np.bincount(found.number, weights=np.sqrt(parted.radii), minlength=count + 1)
+    largest = np.zeros(count + 1, np.int32)
+    np.maximum.at(largest, found.number, parted.radii)
+    codes = found.number + 1  # 0 is left for what is outside
+    margin = int(np.ceil(parameters.shell_outer_voxels)) + 1
     rows = []
     for n in range(count):
-        box = sums.slices(n, 0, lacunae.shape)
-        inside = lacunae[box] == n + 1
-        row = {"id": n + 1, **_geometry(sums, n, inside, voxel_size_um)}
-        thick = diameters(radii[box], voxel_size_um)[inside]
-        row |= {
-            "thickness_mean_um": float(thick.mean(dtype=np.float64)),
-            "thickness_max_um": float(thick.max()),
-            "canaliculi": leaving[n],
-            "cell_volume_um3": float(cell_voxels[n + 1]) * voxel_size_um**3,
-            "fill_fraction": float(filled_voxels[n + 1] / sums.count[n]),
-        }
-        rows.append(row | _flags(row, sums, n, lacunae.shape, median))
+        box = network.box(codes, sums.slices(n, margin, network.shape)).astype(np.int64) - 1
+        row = {"id": n + 1, **_geometry(sums, n, box == n + 1, voxel_size_um)}
+        rows.append(
+            row
+            | {
+                "thickness_mean_um": float(2 * voxel_size_um * roots[n + 1] / sums.count[n]),
+                "thickness_max_um": float(2 * voxel_size_um * np.sqrt(largest[n + 1])),
+                "canaliculi": leaving(
+                    box, n + 1, parameters.shell_inner_voxels, parameters.shell_outer_voxels
+                ),
+                "cell_volume_um3": float(cell_voxels[n + 1]) * voxel_size_um**3,
+                "fill_fraction": float(filled_voxels[n + 1] / sums.count[n]),
+            }
+        )
+    _flag(rows, sums, found, network.shape)
     return rows
 
 
@@ -76,26 +83,13 @@ def _geometry(sums: Moments, n: int, inside: npt.NDArray[np.bool_], voxel: float
     }
 
 
-def _flags(
-    row: dict[str, Any], sums: Moments, n: int, shape: tuple[int, ...], median: float
-) -> dict[str, bool]:
-    return {
-        "is_cut_by_border": sums.touches_face(n, shape),
-        "is_hole_filled": row["fill_fraction"] > _HOLE_WARNING,
-        "is_merge_suspect": bool(sums.count[n] > _MERGE_FACTOR * median),
-    }
-
-
-@njit(cache=True)
-def _tally(cells: Any, filled: Any, lacunae: Any, count: int) -> Any:
-    cell_voxels, filled_voxels = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
-    for z in range(cells.shape[0]):
-        for y in range(cells.shape[1]):
-            for x in range(cells.shape[2]):
-                cell_voxels[cells[z, y, x]] += 1
-                if filled[z, y, x]:
-                    filled_voxels[lacunae[z, y, x]] += 1
-    return cell_voxels, filled_voxels
+def _flag(rows: list[dict[str, Any]], sums: Moments, found: Found, shape: tuple[int, ...]) -> None:
+    """Add what to beware of: a lacuna may be two if it is unusually large or all but split."""
+    median = float(np.median(sums.count)) if rows else 0.0
+    for n, row in enumerate(rows):
+        row["is_cut_by_border"] = sums.touches_face(n, shape)
+        row["is_hole_filled"] = row["fill_fraction"] > _HOLE_WARNING
+        row["is_merge_suspect"] = bool(sums.count[n] > _MERGE_FACTOR * median or found.is_necked[n])
 
 
 _WHOLE = ("id", "canaliculi")
@@ -126,7 +120,7 @@ def lacunae_table(rows: list[dict[str, Any]]) -> dict[str, npt.NDArray[Any]]:
     return table
 
 
-def write_lacunae_csv(analysis: Analysis, path: str | Path) -> None:
+def write_lacunae_csv(analysis: Analysis | SlabAnalysis, path: str | Path) -> None:
     """Write one row a lacuna, units in the column names; an empty field where a value is undefined."""
     table = analysis.lacunae_table
     with Path(path).open("w", newline="", encoding="utf-8") as file:

@@ -10,8 +10,9 @@ from numba import njit
 
 from streamlcn.errors import BadInput
 from streamlcn.morphometry._check import checked_mask
+from streamlcn.morphometry._network import Network, network_of
 
-__all__ = ["Moments", "moments", "order_parameter", "shape", "shape_of"]
+__all__ = ["Moments", "order_parameter", "shape", "shape_of"]
 
 _Floats = npt.NDArray[np.float64]
 _ROUND = 1e-6  # relative difference of axes below which an object has no long axis
@@ -24,9 +25,16 @@ class Moments:
     (3, 2: first, last + 1).
     """
 
-    def __init__(self, labelled: npt.NDArray[Any], count: int) -> None:
-        sums, self.box = _moments(labelled, count)
+    def __init__(self, network: Network, labels: npt.NDArray[Any], count: int) -> None:
+        """Sum over the voxels of labels 1 to ``count``, given one a voxel of the network."""
+        sums, self.box = _moments(network, labels, count)
         self.count, self.first, self.second = sums[:, 0], sums[:, 1:4], sums[:, 4:]
+
+    @classmethod
+    def of_labels(cls, labelled: npt.NDArray[Any], count: int) -> Moments:
+        """Sum over the voxels of labels 1 to ``count`` of a (z, y, x) array."""
+        inside = labelled > 0
+        return cls(network_of(inside), labelled[inside], count)
 
     def slices(self, row: int, margin: int, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
         """Return the box of one label widened by ``margin`` inside a volume of ``shape``."""
@@ -42,43 +50,44 @@ class Moments:
 
     def covariance(self, row: int) -> _Floats:
         """Return the covariance of coordinates in voxels², each voxel a full cube."""
-        n = float(self.count[row])
-        mean = self.first[row] / n
-        zz, yy, xx, zy, zx, yx = self.second[row] / n
-        matrix = np.array([[zz, zy, zx], [zy, yy, yx], [zx, yx, xx]])
-        out: _Floats = matrix - np.outer(mean, mean) + np.eye(3) / 12
+        count = int(self.count[row])
+        origin = self.first[row] // count  # sums about a voxel nearby: whole numbers lose nothing far away
+        z, y, x = (int(o) for o in origin)
+        first = [int(s) - count * o for s, o in zip(self.first[row], (z, y, x), strict=True)]
+        pairs = [
+            ((0, 0), z, z),
+            ((1, 1), y, y),
+            ((2, 2), x, x),
+            ((0, 1), z, y),
+            ((0, 2), z, x),
+            ((1, 2), y, x),
+        ]
+        out = np.eye(3) / 12
+        for total, ((i, j), a, b) in zip(self.second[row], pairs, strict=True):
+            about = int(total) - a * (first[j] + count * b) - b * (first[i] + count * a) + count * a * b
+            value = about / count - first[i] / count * (first[j] / count)
+            out[i, j] += value
+            if i != j:
+                out[j, i] += value
         return out
 
 
-def moments(labelled: npt.NDArray[Any], count: int) -> Moments:
-    """Return sums over the voxels of labels 1 to ``count`` of a (z, y, x) array."""
-    return Moments(labelled, count)
-
-
 @njit(cache=True)
-def _moments(labelled: Any, count: int) -> Any:
-    depth, height, width = labelled.shape
+def _moments(net: Any, labels: Any, count: int) -> Any:
     sums = np.zeros((count, 10), np.int64)
     box = np.zeros((count, 3, 2), np.int64)
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                n = np.int64(labelled[z, y, x]) - 1
+    for row in range(net.depth * net.height):
+        z, y = row // net.height, row % net.height
+        for run in range(net.rows[row], net.rows[row + 1]):
+            for m in range(net.first[run], net.first[run + 1]):
+                n = np.int64(labels[m]) - 1
                 if n < 0:
                     continue
-                if sums[n, 0] == 0:
+                x = np.int64(net.start[run]) + m - net.first[run]
+                own = sums[n]
+                if own[0] == 0:
                     box[n, 0, 0], box[n, 1, 0], box[n, 2, 0] = z, y, x
-                row = sums[n]
-                row[0] += 1
-                row[1] += z
-                row[2] += y
-                row[3] += x
-                row[4] += z * z
-                row[5] += y * y
-                row[6] += x * x
-                row[7] += z * y
-                row[8] += z * x
-                row[9] += y * x
+                own += np.array([1, z, y, x, z * z, y * y, x * x, z * y, z * x, y * x])
                 box[n, 1, 0], box[n, 2, 0] = min(box[n, 1, 0], y), min(box[n, 2, 0], x)
                 box[n, 0, 1] = z + 1
                 box[n, 1, 1], box[n, 2, 1] = max(box[n, 1, 1], y + 1), max(box[n, 2, 1], x + 1)
@@ -96,7 +105,7 @@ def shape(mask: npt.ArrayLike) -> dict[str, Any]:
     solid = checked_mask(mask)
     if not solid.any():
         raise BadInput("the mask is empty: nothing has a shape")
-    return shape_of(moments(solid.view(np.uint8), 1).covariance(0))
+    return shape_of(Moments.of_labels(solid.view(np.uint8), 1).covariance(0))
 
 
 def shape_of(covariance: _Floats) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from streamlcn.morphometry.settings import MorphometryParameters
 
 __all__ = ["Tally", "radius_counts", "thickness_histogram"]
 
@@ -44,8 +45,8 @@ class Tally:
         """Smallest value that at least ``percent`` of the voxels do not exceed."""
         if not self.total:
             return None
-        rank = np.searchsorted(np.cumsum(self._counts), percent / 100 * self.total, side="left")
-        return float(self._values[min(int(rank), len(self._values) - 1)])
+        reached = 100 * np.cumsum(self._counts) >= percent * self.total  # no rounding at a step
+        return float(self._values[int(np.argmax(reached))])
 
     def fraction_below(self, value_um: float) -> float | None:
         """Part of the voxels whose value is smaller."""
@@ -58,25 +59,19 @@ class Tally:
 
 def radius_counts(radii: npt.NDArray[Any], lacunae: npt.NDArray[np.int32]) -> _Counts:
     """Return (2, n) voxel counts by squared radius: canalicular in row 0, lacunar in row 1."""
-    out: _Counts = _count(radii, lacunae, int(radii.max()) + 1)
-    return out
-
-
-@njit(cache=True)
-def _count(radii: Any, lacunae: Any, length: int) -> Any:
-    out = np.zeros((2, length), np.int64)
-    for z in range(radii.shape[0]):
-        for y in range(radii.shape[1]):
-            for x in range(radii.shape[2]):
-                if radii[z, y, x] > 0:
-                    out[min(lacunae[z, y, x], 1), radii[z, y, x]] += 1
-    return out
+    length = int(radii.max(initial=0)) + 1
+    return np.stack([np.bincount(radii[part], minlength=length) for part in (lacunae == 0, lacunae > 0)])
 
 
 def thickness_histogram(
-    canalicular: Tally, lacunar: Tally, voxel_size_um: float, bin_um: float
+    canalicular: Tally, lacunar: Tally, voxel_size_um: float, parameters: MorphometryParameters
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return columns lower_um, upper_um, volume_um3, fraction and volumes of both parts."""
+    """Return columns lower_um, upper_um, volume_um3, fraction, volumes of both parts, is_at_resolution_limit.
+
+    A bin is at the limit where it begins below the resolution or holds two voxels, the least thickness there
+    is: its volume is no thicker than that, which is all one knows.
+    """
+    bin_um = parameters.histogram_bin_um
     largest = max(canalicular.largest or 0.0, lacunar.largest or 0.0)
     edges = np.arange(int(largest / bin_um) + 2) * bin_um
     if edges[-1] <= largest:
@@ -84,6 +79,7 @@ def thickness_histogram(
     thin, thick = canalicular.binned(edges), lacunar.binned(edges)
     total = canalicular.total + lacunar.total
     volume = voxel_size_um**3
+    floor = max(parameters.resolution_um, np.nextafter(2 * voxel_size_um, np.inf))
     return {
         "lower_um": edges[:-1],
         "upper_um": edges[1:],
@@ -91,4 +87,5 @@ def thickness_histogram(
         "fraction": (thin + thick) / max(total, 1),
         "canalicular_volume_um3": thin * volume,
         "lacunar_volume_um3": thick * volume,
+        "is_at_resolution_limit": edges[:-1] < floor,
     }

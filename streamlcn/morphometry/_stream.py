@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from streamlcn.errors import BadInput
 from streamlcn.morphometry._check import checked_mask, checked_voxel_size
-from streamlcn.morphometry._distance import inner_squared_distance
-from streamlcn.morphometry._thickness import covering_squared_radius, diameters
+from streamlcn.morphometry._inner import inner_squared_distance
+from streamlcn.morphometry._network import network_of
+from streamlcn.morphometry._source import Read
+from streamlcn.morphometry._thickness import local_thickness
 
 __all__ = ["local_thickness_streamed"]
 
-_Read = Callable[[int, int], npt.ArrayLike]
-
 
 def local_thickness_streamed(
-    read: _Read, depth: int, voxel_size_um: float, slab_height: int = 64
+    read: Read, depth: int, voxel_size_um: float, slab_height: int = 64
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Yield the bits of `local_thickness`, ``slab_height`` slices at a time.
 
@@ -34,14 +34,10 @@ def local_thickness_streamed(
         low, high = max(start - 2 * radius, 0), min(start + slab_height + 2 * radius, depth)
         mask = checked_mask(read(low, high))
         own = slice(start - low, min(start + slab_height, depth) - low)
-        if not mask.any():
-            yield np.zeros(mask[own].shape, np.float32)
-            continue
-        radii = covering_squared_radius(inner_squared_distance(mask), inclusive=False)
-        yield diameters(radii[own], voxel)
+        yield local_thickness(mask, voxel)[own]
 
 
-def _largest_radius(read: _Read, depth: int, slab_height: int) -> int:
+def _largest_radius(read: Read, depth: int, slab_height: int) -> int:
     """Return a whole number of voxels that no distance to the outside exceeds."""
     largest = 1
     for start in range(0, depth, slab_height):
@@ -51,8 +47,10 @@ def _largest_radius(read: _Read, depth: int, slab_height: int) -> int:
             mask = checked_mask(read(low, high))
             is_whole = (low, high) == (0, depth)
             if is_whole or not mask.all():
+                network = network_of(mask)
+                squared = network.dense(inner_squared_distance(network))
                 own = slice(start - low, min(start + slab_height, depth) - low)
-                reach = int(np.ceil(np.sqrt(inner_squared_distance(mask)[own].max())))
+                reach = int(np.ceil(np.sqrt(squared[own].max())))
                 if is_whole or reach <= halo:
                     largest = max(largest, reach)
                     break

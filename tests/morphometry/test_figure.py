@@ -32,7 +32,7 @@ def test_a_page_needs_the_volume_of_its_analysis(tmp_path):
 
 
 def test_settings_load_nothing_heavy():
-    heavy = "{'numba', 'skan', 'matplotlib'}"
+    heavy = "{'numba', 'scipy', 'matplotlib'}"
     code = f"import sys, streamlcn.morphometry\nprint(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
