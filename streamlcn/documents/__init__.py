@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamlcn.documents._assembler import Assembler, AssemblerState
 from streamlcn.documents._assets import FileValues
+from streamlcn.documents._backfill import Backfill, BackfillState, make_backfill
 from streamlcn.documents._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from streamlcn.documents._journal_format import Cursor, JournalRecord
 from streamlcn.documents._journal_reader import JournalReader
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Assembler",
     "AssemblerState",
+    "Backfill",
+    "BackfillState",
     "Checkpoint",
     "Cursor",
     "FileValues",
@@ -38,6 +41,7 @@ __all__ = [
     "decode",
     "encode",
     "load_checkpoint",
+    "make_backfill",
     "make_value_reader",
     "reason_of",
     "save_checkpoint",

@@ -150,6 +150,11 @@ class MonitorAngles(Angles):
     def monitor_stream(self) -> str:
         return self._monitor.stream
 
+    @property
+    def times_key(self) -> str | None:
+        """The data key of the frames' times; without, the image's timestamp counts."""
+        return self._monitor.times_key
+
     def samples_seen(self) -> int:
         return len(self._samples)
 

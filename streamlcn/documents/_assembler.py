@@ -11,7 +11,7 @@ from typing import Any
 from streamlcn.documents._angles import ReadValues
 from streamlcn.documents._assembly import Assembly
 from streamlcn.documents._facts import is_match
-from streamlcn.documents._orphans import Orphans
+from streamlcn.documents._orphans import Orphan, Orphans
 from streamlcn.documents._pages import singles
 from streamlcn.documents._places import Places
 from streamlcn.documents._references import KeptReferences, keeps_references
@@ -67,6 +67,7 @@ class _Tracked:
     position: Any
     last_s: float
     stopped_s: float | None = None
+    is_given_up: bool = False
     ids: list[_Id] = field(default_factory=list)
 
 
@@ -103,6 +104,7 @@ class Assembler:
         self._owners: dict[_Id, _Tracked] = {}
         self._ended: OrderedDict[str, list[_Id]] = OrderedDict()
         self._ended_ids: set[_Id] = set()
+        self._patience_s = 0.0
         self._rejected: Counter[str] = Counter()
         self._documents = self._late = self._ignored = self._duplicates = 0
 
@@ -126,6 +128,33 @@ class Assembler:
         positions = [tracked.position for tracked in self._open.values() if tracked.run is not None]
         positions += [*self._kept.positions(), *self._orphans.positions()]
         return min((position for position in positions if position is not None), default=None)
+
+    def be_patient(self, wait_s: float) -> None:
+        """Wait so long for what somebody fetches, after the settling time and until `give_up`."""
+        self._patience_s = wait_s
+
+    def give_up(self, uid: str) -> None:
+        """State that what a run lacks cannot be had from anywhere."""
+        if uid in self._open:
+            self._open[uid].is_given_up = True
+
+    def open_runs(self) -> list[tuple[Run, float]]:
+        """Return the runs that are open and of interest, each with the time of its last document."""
+        return [(one.run, one.last_s) for one in self._open.values() if one.run is not None]
+
+    def waiting(self) -> list[Orphan]:
+        """Return the documents whose run, stream or file is not known."""
+        return self._orphans.waiting()
+
+    def has_run(self, uid: str) -> bool:
+        """Whether the run is open, or ended not long ago."""
+        return uid in self._open or ("run_start", uid) in self._ended_ids
+
+    def lacks_run(self, uid: str) -> str | None:
+        """Return the run of darks and flats that an open scan names and that has not ended yet."""
+        tracked = self._open.get(uid)
+        linked = tracked.assembly.linked_run() if tracked is not None and tracked.assembly else None
+        return None if linked is None or ("run_start", linked) in self._ended_ids else linked
 
     def handle(
         self, name: str, document: Mapping[str, Any], now_s: float, position: Any = None
@@ -211,7 +240,7 @@ class Assembler:
         if is_match(start, runs.scan):
             if start["uid"] not in self._done:
                 run = Run(start, self._tools, _ALL)
-                return run, Assembly(run, self._settings, self._kept)
+                return run, Assembly(run, self._settings, self._kept, patience_s=self._patience_s)
             is_wanted = keeps_references(self._settings)
         else:
             is_wanted = runs.references is not None and is_match(start, runs.references)
@@ -277,7 +306,9 @@ class Assembler:
         updates: list[ScanUpdate] = []
         for tracked in [tracked for tracked in self._open.values() if tracked.stopped_s is not None]:
             stopped_s, run = tracked.stopped_s or 0.0, tracked.run
-            if run is None or run.is_whole() or now_s - stopped_s >= self._settings.settle_s:
+            patience_s = 0.0 if tracked.is_given_up else self._patience_s
+            is_whole = run is None or (run.is_whole() and not (patience_s and self.lacks_run(tracked.uid)))
+            if is_whole or now_s - stopped_s >= self._settings.settle_s + patience_s:
                 stop = run.stop if run is not None and run.stop else {}
                 said = stop.get("reason")
                 reason = said[:500] if isinstance(said, str) else ""

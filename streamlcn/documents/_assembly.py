@@ -28,10 +28,12 @@ _MOST_NOTES = 20
 class Assembly:
     """Turns what a run has learned into updates. A scan's first update is ScanStarted, its last ScanEnded."""
 
-    def __init__(self, run: Run, settings: DocumentSettings, kept: KeptReferences) -> None:
+    def __init__(
+        self, run: Run, settings: DocumentSettings, kept: KeptReferences, *, patience_s: float = 0.0
+    ) -> None:
         self.run = run
         self._settings = settings
-        self._search = ReferenceSearch(run, settings, kept, float(run.facts.start["time"]))
+        self._search = ReferenceSearch(run, settings, kept, patience_s=patience_s)
         self._scan: Scan | None = None
         self._has_reference = False
         self._reference_sizes = (0, 0)
@@ -85,6 +87,10 @@ class Assembly:
         uid = self.run.uid
         text = reason if uid in reason else f"scan {uid}: {reason}"
         return [*started, self._ended("fail", text, [text, *self._notes])]
+
+    def linked_run(self) -> str | None:
+        """Return the run whose darks and flats the scan still waits for."""
+        return None if self._has_reference else self._search.linked_run()
 
     def missing(self) -> tuple[int, ...]:
         """Projections below the highest that came, or the plan's last, which did not come."""

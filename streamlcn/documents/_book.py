@@ -7,11 +7,24 @@ from dataclasses import dataclass
 from streamlcn.errors import FailedScan
 from streamlcn.model import FileSource, FrameKind, FrameRef, InlineSource
 
-__all__ = ["FrameBook", "Place", "Source"]
+__all__ = ["FrameBook", "Place", "Source", "backfilled", "is_backfilled"]
 
 Source = InlineSource | FileSource
 Place = tuple[int, int]
 """(rank of the stream, index within it)."""
+
+
+_BACKFILLED = "backfilled:"
+
+
+def backfilled(text: str) -> str:
+    """Return the uid of a document that stands for one that was lost."""
+    return f"{_BACKFILLED}{text}"
+
+
+def is_backfilled(uid: str) -> bool:
+    """Whether a document with this uid stands for one that was lost."""
+    return uid.startswith(_BACKFILLED)
 
 
 @dataclass(slots=True)
@@ -24,8 +37,9 @@ class _Entry:
 class FrameBook:
     """Frames of one kind in one run, by place.
 
-    A frame told twice by the same document is a duplicate. Told by another one (a plan was paused and took
-    it again), the later counts, unless the first was handed out already.
+    A frame told twice by the same document, or by it and by one that was had again from elsewhere, is a
+    duplicate. Told by another one (a plan was paused and took it again), the later counts, unless the first
+    was handed out already.
     """
 
     def __init__(self, kind: FrameKind) -> None:
@@ -64,7 +78,7 @@ class FrameBook:
             self._entries[place] = _Entry(source, token, order)
             self._counts[place[0]] = self.count(place[0]) + 1
             return True
-        if known.token == token:
+        if known.token == token or is_backfilled(known.token) != is_backfilled(token):
             self.duplicates += 1
             return False
         self.repeats += 1
@@ -92,6 +106,18 @@ class FrameBook:
     def indices(self) -> set[int]:
         """Indices of the frames of the first stream, handed out or not."""
         return {index for _, index in self._entries}
+
+    def seq_nums(self, rank: int) -> set[int]:
+        """Events of the stream of this rank whose frames are known, by seq_num."""
+        per_event = self._per_event.get(rank) or 1
+        return {index // per_event + 1 for found, index in self._entries if found == rank}
+
+    def has_gaps(self) -> bool:
+        """Whether a frame is missing before another of its stream."""
+        last: dict[int, int] = {}
+        for rank, index in self._entries:
+            last[rank] = max(last.get(rank, -1), index)
+        return any(self.count(rank) <= index for rank, index in last.items())
 
     def hand_out(self, index: int) -> Source:
         """Return where a waiting frame's pixels are, once."""

@@ -66,6 +66,10 @@ class Orphans:
         """Return the documents that waited for it, in the order in which they came."""
         return [self._remove(number) for number in self._by_uid.pop(waited_for, ())]
 
+    def waiting(self) -> list[Orphan]:
+        """Return all of them, in the order in which they came."""
+        return list(self._waiting.values())
+
     def expire(self, before_s: float) -> None:
         """Drop those that came before a time."""
         for number in [number for number, orphan in self._waiting.items() if orphan.came_s < before_s]:

@@ -60,14 +60,20 @@ def keeps_references(settings: DocumentSettings) -> bool:
 
 
 class ReferenceSearch:
-    """Looks for the reference of one scan."""
+    """Looks for the reference of one scan.
 
-    def __init__(self, run: Run, settings: DocumentSettings, kept: KeptReferences, started_s: float) -> None:
+    ``patience_s`` is how long somebody may take to fetch flats and darks that were lost.
+    """
+
+    def __init__(
+        self, run: Run, settings: DocumentSettings, kept: KeptReferences, *, patience_s: float
+    ) -> None:
         self._run = run
         self._settings = settings.references
         self._streams = settings.streams
         self._kept = kept
-        self._started_s = started_s
+        self._started_s = float(run.facts.start["time"])
+        self._wait_s = max(settings.references.wait_s, patience_s)
         self._before = dict.fromkeys(_KINDS, 0)
         self._is_kept = keeps_references(settings)
         values = settings.values
@@ -85,6 +91,13 @@ class ReferenceSearch:
         if not self._is_kept:
             for kind in _KINDS:
                 self._run.books[kind].release()
+
+    def linked_run(self) -> str | None:
+        """Return the run of darks and flats that the scan names and nobody knows yet, where it needs it."""
+        uid = self._run.facts.find(self._settings.uid_path)
+        if "linked" not in self._settings.sources or not isinstance(uid, str):
+            return None
+        return None if any(self._kept.of(uid, kind) for kind in _KINDS) else uid
 
     def find(
         self, *, waited_s: float | None, is_final: bool
@@ -133,7 +146,8 @@ class ReferenceSearch:
             return True
         if self._settings.flats != "before" or not self._before[kind]:
             return False
-        return not planned or (waited_s or 0.0) > self._settings.wait_s
+        is_whole = not planned and not self._run.books[kind].has_gaps()
+        return is_whole or (waited_s or 0.0) > self._wait_s
 
     def _places(self, names: tuple[str, ...]) -> str:
         places = {

@@ -16,6 +16,7 @@ from streamlcn.documents._assets import Asset, point_number, resource_asset, str
 from streamlcn.documents._book import FrameBook, Source
 from streamlcn.documents._facts import Facts, reads_baseline
 from streamlcn.documents._places import Places
+from streamlcn.documents._placing import Slot
 from streamlcn.documents._refused import refused
 from streamlcn.documents._streams import Stream, kind_of_stream, stream_of
 from streamlcn.documents.settings import DocumentSettings, MonitorAngle
@@ -39,6 +40,10 @@ class Tools:
 class Run:
     """Frames, angles and facts of one run. ``kinds`` are the frames that are wanted of it.
 
+    ``streams`` are the descriptors by uid, ``resources`` the documents of files; ``places`` tells which index
+    of a file is which (stream, seq_num); ``events`` tells when the events of a stream that came were, by
+    seq_num.
+
     `take` raises `BadDocument` for a document that makes no sense, and `FailedScan` for one after which the
     run cannot become a scan.
     """
@@ -56,8 +61,10 @@ class Run:
         self.copies = 0
         self._tools = tools
         self._kinds = kinds
-        self._streams: dict[str, Stream] = {}
-        self._resources: dict[str, Mapping[str, Any]] = {}
+        self.streams: dict[str, Stream] = {}
+        self.resources: dict[str, Mapping[str, Any]] = {}
+        self.places: dict[str, dict[int, Slot]] = {}
+        self.events: dict[str, dict[int, float]] = {}
         self._assets: dict[str, Asset] = {}
         self._datums: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._monitors = {one.stream for one in tools.settings.angles if isinstance(one, MonitorAngle)}
@@ -67,6 +74,10 @@ class Run:
     def frame_shape(self) -> tuple[int, int] | None:
         """(rows, columns) of its frames, once known."""
         return self._frame_shape or self._told_shape
+
+    def wants(self, kind: FrameKind) -> bool:
+        """Whether frames of this kind are wanted of it."""
+        return kind in self._kinds
 
     @property
     def planned_count(self) -> int | None:
@@ -82,7 +93,7 @@ class Run:
         """Return the id of a datum that an event refers to and that has not come."""
         if name != "event":
             return None
-        stream = self._streams[document["descriptor"]]
+        stream = self.streams[document["descriptor"]]
         value = document["data"].get(stream.image_key) if stream.kind is not None else None
         return value if isinstance(value, str) and value not in self._datums else None
 
@@ -92,7 +103,7 @@ class Run:
             case "descriptor":
                 self._take_descriptor(document)
             case "resource" | "stream_resource":
-                self._resources.setdefault(document["uid"], document)
+                self.resources.setdefault(document["uid"], document)
             case "datum":
                 self._datums.setdefault(
                     document["datum_id"], (document["resource"], document["datum_kwargs"])
@@ -162,12 +173,12 @@ class Run:
         return self.books[kind].count(rank) // (self.books[kind].per_event(rank) or 1)
 
     def _take_descriptor(self, document: Mapping[str, Any]) -> None:
-        if document["uid"] in self._streams:
+        if document["uid"] in self.streams:
             self.copies += 1
             return
         self.facts.learn_configuration(document)
         stream = stream_of(document, self.facts, self._tools.settings, self._kinds)
-        self._streams[document["uid"]] = stream
+        self.streams[document["uid"]] = stream
         if stream.kind is None:
             return
         if stream.external:
@@ -177,13 +188,14 @@ class Run:
             self.choose_angles(stream.data_keys)
 
     def _take_event(self, event: Mapping[str, Any]) -> None:
-        stream = self._streams[event["descriptor"]]
+        stream = self.streams[event["descriptor"]]
         if stream.name == self._tools.settings.streams.baseline:
             self.facts.learn_baseline(event["seq_num"], event["data"])
         elif stream.name in self._monitors:
             self._take_sample(event)
         elif stream.kind is not None:
             self._take_frames(stream, event)
+        self.events.setdefault(stream.name, {})[event["seq_num"]] = float(event["time"])
 
     def _take_sample(self, event: Mapping[str, Any]) -> None:
         if self.angles is None:
@@ -204,43 +216,46 @@ class Run:
     def _sources(self, stream: Stream, event: Mapping[str, Any]) -> list[Source]:
         value = event["data"].get(stream.image_key)
         if isinstance(value, str):
-            return self._datum_sources(stream, value)
+            return self._datum_sources(stream, value, event["seq_num"])
         if isinstance(value, np.ndarray | list):
             pixels = _pixels(value, stream)
             self._check_shape((pixels.shape[-2], pixels.shape[-1]), stream.name)
             stack = pixels[np.newaxis] if pixels.ndim == 2 else pixels
             return [InlineSource(pixels=frame) for frame in stack]
-        if stream.external == "STREAM:":
+        if stream.external:
             return []
         raise refused(
             "invalid", f"an event of stream {stream.name!r} has no pixels under {stream.image_key!r}"
         )
 
-    def _datum_sources(self, stream: Stream, datum_id: str) -> list[Source]:
+    def _datum_sources(self, stream: Stream, datum_id: str, seq_num: int) -> list[Source]:
         resource, datum_kwargs = self._datums[datum_id]
-        asset = self._asset(resource)
+        asset = self.asset(resource)
         count = asset.per_point or stream.per_event or 1
-        first = point_number(datum_kwargs) * count
+        point = point_number(datum_kwargs)
+        first = point * count
         self._bound(count)
+        self.places.setdefault(resource, {})[point] = (stream.name, seq_num)
         return [asset.frame(self._tools.places, first + offset) for offset in range(count)]
 
     def _take_stream_datum(self, document: Mapping[str, Any]) -> None:
-        stream = self._streams[document["descriptor"]]
-        data_key = self._resources[document["stream_resource"]].get("data_key")
+        stream = self.streams[document["descriptor"]]
+        data_key = self.resources[document["stream_resource"]].get("data_key")
         seq_nums, indices = document["seq_nums"], document["indices"]
         events = seq_nums["stop"] - seq_nums["start"]
         if events != indices["stop"] - indices["start"] or seq_nums["start"] < 1:
             raise refused("invalid", f"a stream_datum whose seq_nums {seq_nums} and indices {indices} differ")
+        self._bound(seq_nums["stop"] * (stream.per_event or 1))
+        self._note_places(stream, document["stream_resource"], indices["start"], seq_nums)
         if stream.kind is None:
             return
         per_event = stream.per_event or 1
         first = self._first(stream, seq_nums["start"], per_event)
         count = events * per_event
-        self._bound(first + count)
         if data_key == stream.image_key:
             self._take_range(stream, document, first, count, indices["start"] * per_event)
         elif self.angles is not None and data_key == self.angles.stream_key:
-            asset = self._asset(document["stream_resource"])
+            asset = self.asset(document["stream_resource"])
             start = indices["start"] * per_event
             self.angles.take_values(first, count, asset.values(self._tools.places, start, start + count))
             self.fresh.update(range(first, first + count))
@@ -248,11 +263,18 @@ class Run:
     def _take_range(
         self, stream: Stream, document: Mapping[str, Any], first: int, count: int, start: int
     ) -> None:
-        asset = self._asset(document["stream_resource"])
+        asset = self.asset(document["stream_resource"])
         for offset in range(count):
             source = asset.frame(self._tools.places, start + offset)
             self._put(stream, first + offset, source, document["uid"], (float(start),))
         self.fresh.update(range(first, first + count))
+
+    def _note_places(self, stream: Stream, resource: str, index: int, seq_nums: Mapping[str, int]) -> None:
+        places = self.places.setdefault(resource, {})
+        if len(places) > _MOST_FRAMES:
+            return
+        for offset, seq_num in enumerate(range(seq_nums["start"], seq_nums["stop"])):
+            places[index + offset] = (stream.name, seq_num)
 
     def _put(self, stream: Stream, index: int, source: Source, token: str, order: tuple[float, ...]) -> None:
         assert stream.kind is not None
@@ -268,9 +290,10 @@ class Run:
         self.books[stream.kind].set_per_event(stream.rank, stream.name, per_event)
         return (seq_num - 1) * per_event
 
-    def _asset(self, uid: str) -> Asset:
+    def asset(self, uid: str) -> Asset:
+        """Return the file of a resource that came; raises `FailedScan`, `BadDocument`."""
         if uid not in self._assets:
-            document = self._resources[uid]
+            document = self.resources[uid]
             is_stream = "uri" in document
             files = self._tools.settings.files
             self._assets[uid] = stream_asset(document) if is_stream else resource_asset(document, files)

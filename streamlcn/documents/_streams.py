@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streamlcn.documents._facts import Facts
+from streamlcn.documents._facts import Facts, as_number
 from streamlcn.documents.settings import DocumentSettings
 from streamlcn.errors import FailedScan
 from streamlcn.model import FrameKind
@@ -30,6 +30,7 @@ class Stream:
     frame_shape: tuple[int, int] | None
     external: str
     data_keys: Mapping[str, Any]
+    time_s: float | None = None
 
 
 def kind_of_stream(name: str, settings: DocumentSettings) -> tuple[FrameKind | None, int]:
@@ -63,6 +64,7 @@ def stream_of(
         frame_shape=(shape[-2], shape[-1]) if len(shape) in (2, 3) and shape[-2] and shape[-1] else None,
         external=external_of(keys.get(image_key, {})),
         data_keys=keys,
+        time_s=as_number(descriptor.get("time")),
     )
 
 

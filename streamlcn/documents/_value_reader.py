@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import prod
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +14,7 @@ from streamlcn.documents._angles import ReadValues
 from streamlcn.documents._assets import FileValues
 from streamlcn.errors import UnreadableFrame
 
-__all__ = ["make_value_reader"]
+__all__ = ["length_of", "make_value_reader"]
 
 
 def make_value_reader(
@@ -43,6 +46,18 @@ def make_value_reader(
             sleep(poll_s)
 
     return read
+
+
+def length_of(path: Path, dataset: str) -> int | None:
+    """Return how many frames (or numbers) a dataset holds now; None where it cannot be read."""
+    import h5py
+
+    for options in ({"libver": "latest", "swmr": True}, {"locking": False}):
+        with suppress(OSError, KeyError), h5py.File(path, "r", **options) as file:
+            data = file[dataset]
+            if isinstance(data, h5py.Dataset) and data.ndim:
+                return prod(data.shape[:-2]) if data.ndim > 2 else int(data.shape[0])
+    return None
 
 
 def _look(values: FileValues, *, swmr: bool) -> list[float] | str:

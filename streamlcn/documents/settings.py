@@ -17,6 +17,7 @@ from streamlcn.settings import Settings
 
 __all__ = [
     "AngleSource",
+    "BackfillSettings",
     "DecodeLimits",
     "DocumentSettings",
     "EventAngle",
@@ -290,6 +291,35 @@ class FileSettings(Settings):
     )
 
 
+class BackfillSettings(Settings):
+    """Where documents are had again that were lost on the way."""
+
+    from_files: bool = Field(
+        default=True,
+        description="place frames whose documents were lost by the detector's file, where counting leaves "
+        "but one place for them",
+    )
+    uri: str | None = Field(
+        None,
+        description="tiled container that holds the raw runs as bluesky's TiledWriter writes them, such as "
+        "http://localhost:8000 or http://localhost:8000/api/v1/metadata/raw; without one, only files help",
+    )
+    api_key_env: str = Field(
+        "STREAMLCN_RAW_API_KEY", description="environment variable that holds the API key of that server"
+    )
+    api_key_file: Path | None = Field(
+        None, description="file that holds the API key; looked at when the variable is not set"
+    )
+    timeout_s: float = Field(10.0, gt=0, description="longest time one request may take")
+    retry_s: float = Field(3.0, gt=0, description="time until tiled is asked again for the same run")
+    wait_s: float = Field(
+        60.0,
+        ge=0,
+        description="a run that has stopped and lacks documents is not ended before tiled was asked, but "
+        "after `settle_s` and so long at most; flats that are lost are waited for as long",
+    )
+
+
 class DocumentSettings(Settings):
     """How a beamline's documents read. The defaults fit a plan that says everything in its start document."""
 
@@ -309,6 +339,7 @@ class DocumentSettings(Settings):
     values: Values = Field(default_factory=Values)
     references: ReferenceSettings = Field(default_factory=ReferenceSettings)
     files: FileSettings = Field(default_factory=FileSettings)
+    backfill: BackfillSettings = Field(default_factory=BackfillSettings)
     idle_timeout_s: float = Field(
         300.0, gt=0, description="a run without documents for so long has ended, without its stop document"
     )
