@@ -104,18 +104,19 @@ def find_centre(projections: npt.ArrayLike, angles_rad: npt.ArrayLike) -> Centre
     """Find the axis of rotation from projections (index, row, column) at ``angles_rad`` (index,).
 
     Takes line integrals, or raw counts: integers, or floats whose borders are brighter than their middle.
-    Of raw counts the logarithm is taken and the mean over all angles subtracted, which removes the flat.
+    Of raw counts the logarithm is taken, and each column's least value stands in for the flat: that is good
+    to a pixel.
     Raises `BadInput` for arrays that do not fit, fewer than 8 projections or empty ones.
     """
     from streamlcn.reconstruction._accumulator import usable_threads
-    from streamlcn.reconstruction._centre import centre_rows, estimate_centre
+    from streamlcn.reconstruction._centre import centre_rows, centre_without_flat, estimate_centre
 
     stack, angles = _checked(projections, angles_rad)
     votes = stack[:, centre_rows(stack.shape[1])]
     lines = votes.astype(np.float32)
     if _is_raw(votes):
         lines = -np.log(np.maximum(lines, 1e-6 * float(lines.max())))
-        lines -= lines.mean(axis=0)
+        return centre_without_flat(lines, angles, usable_threads())
     return estimate_centre(lines, angles, usable_threads())
 
 

@@ -1,30 +1,37 @@
-"""Where the axis of rotation is: mirrored pairs first, then the sharpest of many trial reconstructions."""
+"""Where the axis of rotation is, by two methods, and how sure that is."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from streamlcn.errors import BadInput
-from streamlcn.reconstruction._pairs import centre_from_pairs
 from streamlcn.reconstruction._trials import Trials
+from streamlcn.reconstruction._wedge import centre_from_wedge
 
 __all__ = [
     "MIN_PROJECTIONS",
     "Centre",
     "centre_rows",
+    "centre_without_flat",
     "estimate_centre",
     "is_half_turn_covered",
+    "quick_centre",
     "snapped",
 ]
 
 ROWS = 8
 MIN_PROJECTIONS = 8
 WIDE_STEPS = 33
-FINE_STEPS = 25
+FINE_STEPS = 17
+TRIAL_ROWS = 4
 FINE_STEP_PX = 0.25
+LIMITED_ANGLE_ERROR_PX = 1.0
+SYSTEMATIC_ERROR_PX = 0.1
+UNKNOWN_FLAT_ERROR_PX = 1.0
 MAX_GAP_RAD = 0.2
 """Of a half turn; more than this unseen and a shifted centre looks like a shifted sample."""
 
@@ -59,28 +66,76 @@ def estimate_centre(
 ) -> Centre:
     """Estimate the centre from line integrals (index, row, column) of a few detector rows.
 
-    A pair of projections half a turn apart gives it within a pixel or two; without such a pair (limited
-    angle) the search begins in the middle of the detector and is wide. Then the total variation of
-    trial slices is least where edges are single. The standard error comes from how rows, and total
-    variation and negative matter, disagree. Raises `BadInput` for fewer than 8 projections or empty ones.
+    Two methods that share nothing but the data: consistency of the projections (`centre_from_wedge`), and the
+    entropy of trial slices around that. Over half a turn they are averaged with the weights of their own
+    errors, over a full turn the first is so much better that the second only checks it, and over less
+    than half a turn (limited angle) only the second works: it begins in the middle of the detector and
+    is wide. The standard error holds the scatter over rows and half the disagreement of the methods.
+    Raises `BadInput` for fewer than 8 projections or empty ones.
     """
-    count, _, columns = lines.shape
-    if count < MIN_PROJECTIONS:
+    _require_content(lines)
+    order = np.argsort(angles_rad, kind="stable")
+    lines, angles_rad = lines[order], angles_rad[order]
+    if not is_half_turn_covered(angles_rad):
+        return _limited_angle_centre(lines, angles_rad, threads)
+    first, first_error = centre_from_wedge(lines, angles_rad)
+    trials = Trials(lines[:, :: max(1, lines.shape[1] // TRIAL_ROWS)], angles_rad, threads)
+    second = trials.search(first, FINE_STEPS, FINE_STEP_PX)
+    share = 0.0
+    if not _is_full_turn(angles_rad):
+        share = (
+            0.5 if math.isinf(first_error) else first_error**2 / (first_error**2 + second.stderr_pixels**2)
+        )
+    pixels = first + share * (second.pixels - first)
+    scatter = second.stderr_pixels if math.isinf(first_error) else first_error
+    error = math.hypot(scatter, (second.pixels - first) / 2)
+    return Centre(pixels=pixels, stderr_pixels=max(error, SYSTEMATIC_ERROR_PX))
+
+
+def centre_without_flat(
+    lines: npt.NDArray[np.float32], angles_rad: npt.NDArray[np.float64], threads: int = 1
+) -> Centre:
+    """Estimate the centre from (index, row, column) where an unknown flat field is added to every projection.
+
+    Each column's least value stands in for the flat: right where a column sees air at some angle, and
+    smooth elsewhere. That can cost a pixel, which the standard error says.
+    """
+    found = estimate_centre(lines - lines.min(axis=0), angles_rad, threads)
+    return Centre(pixels=found.pixels, stderr_pixels=max(found.stderr_pixels, UNKNOWN_FLAT_ERROR_PX))
+
+
+def quick_centre(lines: npt.NDArray[np.float32], angles_rad: npt.NDArray[np.float64]) -> Centre | None:
+    """Return a first estimate at a hundredth of the cost, None when there is nothing to see yet."""
+    if not is_half_turn_covered(angles_rad) or not float(np.ptp(lines)) > 0:
+        return None
+    pixels, error = centre_from_wedge(lines, angles_rad)
+    return Centre(pixels=pixels, stderr_pixels=error if math.isfinite(error) else 1.0)
+
+
+def _limited_angle_centre(
+    lines: npt.NDArray[np.float32], angles_rad: npt.NDArray[np.float64], threads: int
+) -> Centre:
+    trials = Trials(lines, angles_rad, threads)
+    columns = lines.shape[2]
+    step = columns / 4 / (WIDE_STEPS - 1)
+    guess = trials.search((columns - 1) / 2, WIDE_STEPS, step).pixels
+    while step > 2 * FINE_STEP_PX:
+        step /= 4
+        guess = trials.search(guess, 13, step).pixels
+    found = trials.search(guess, FINE_STEPS, FINE_STEP_PX)
+    return Centre(pixels=found.pixels, stderr_pixels=max(found.stderr_pixels, LIMITED_ANGLE_ERROR_PX))
+
+
+def _is_full_turn(angles_rad: npt.NDArray[np.float64]) -> bool:
+    turned = np.sort(np.mod(angles_rad, 2 * np.pi))
+    return bool(np.diff(turned, append=turned[0] + 2 * np.pi).max() <= MAX_GAP_RAD)
+
+
+def _require_content(lines: npt.NDArray[np.float32]) -> None:
+    if len(lines) < MIN_PROJECTIONS:
         raise BadInput(
-            f"{count} projections are too few to find the centre of rotation: give it in pixels, "
+            f"{len(lines)} projections are too few to find the centre of rotation: give it in pixels, "
             f"or at least {MIN_PROJECTIONS} projections"
         )
     if not float(np.ptp(lines)) > 0:
         raise BadInput("the projections are empty, nothing shows the centre of rotation: give it in pixels")
-    order = np.argsort(angles_rad, kind="stable")
-    lines, angles_rad = lines[order], angles_rad[order]
-    trials = Trials(lines, angles_rad, threads)
-    guess = centre_from_pairs(lines, angles_rad)
-    if guess is None:
-        step = columns / 4 / (WIDE_STEPS - 1)
-        guess = trials.search((columns - 1) / 2, WIDE_STEPS, step).pixels
-        while step > 2 * FINE_STEP_PX:
-            step /= 4
-            guess = trials.search(guess, 13, step).pixels
-    found = trials.search(guess, FINE_STEPS, FINE_STEP_PX)
-    return Centre(pixels=found.pixels, stderr_pixels=found.stderr_pixels)

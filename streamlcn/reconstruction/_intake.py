@@ -9,13 +9,7 @@ import numpy.typing as npt
 
 from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, FrameKind, Reference, Scan
-from streamlcn.reconstruction._centre import (
-    Centre,
-    centre_rows,
-    estimate_centre,
-    is_half_turn_covered,
-    snapped,
-)
+from streamlcn.reconstruction._centre import Centre, centre_rows, estimate_centre, quick_centre, snapped
 from streamlcn.reconstruction._correction import Correction
 from streamlcn.reconstruction._kept import KeptFrames
 from streamlcn.reconstruction._region import Region
@@ -134,14 +128,12 @@ class Intake:
         if self.is_final or len(self._votes) < self._next_estimate:
             return False
         order = sorted(self._votes)
-        if not is_half_turn_covered(np.array([self.kept.angle(i) for i in order])):
+        found = quick_centre(*self._voters(order))
+        if found is None:
             self._next_estimate = len(order) + FIRST_LIVE_ESTIMATE // 2
             return False
         self._next_estimate = 4 * len(order)
-        try:
-            return self._use(self._estimate(order))
-        except BadInput:  # nothing to see yet, the end will tell
-            return False
+        return self._use(found)
 
     def settle_centre(self) -> bool:
         """Find the final centre from all projections; True when it moved."""
@@ -164,9 +156,11 @@ class Intake:
         self._votes.clear()
 
     def _estimate(self, order: list[int]) -> Centre:
-        votes = np.stack([self._votes[i] for i in order])
-        angles = np.array([self.kept.angle(i) for i in order])
-        return estimate_centre(votes, angles, self._threads)
+        return estimate_centre(*self._voters(order), self._threads)
+
+    def _voters(self, order: list[int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+        lines = np.stack([self._votes[i] for i in order])
+        return lines, np.array([self.kept.angle(i) for i in order])
 
     def _use(self, found: Centre) -> bool:
         region, before = self._region(), self._centre

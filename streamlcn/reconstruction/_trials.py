@@ -1,7 +1,9 @@
-"""Trial reconstructions around a guessed centre, judged by their sharpness.
+"""Trial reconstructions around a guessed centre, judged by the entropy of their grey values.
 
 A shift of the centre is a phase ramp in the row filter, so trial centres become neighbours along z of one
-slab and share one pass of the kernel.
+slab and share one pass of the kernel. Entropy: Donath et al., J. Opt. Soc. Am. A 23 (2006) 1048. Of the
+measures tried on noisy, phase-contrast and real scans (total variation, negative matter, entropy) it
+strayed least.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
@@ -25,6 +28,8 @@ MAX_ANGLES = 400
 MAX_IMAGE_ROWS = 256
 RADIUS = 0.9
 BATCH = 24
+SMOOTH_PX = 1.5
+BINS = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,48 +51,48 @@ class Trials:
         self._weights = relative_weights(self._angles).astype(np.float32)
         self._rows, self._columns = lines.shape[1:]
         self._threads = threads
-        length = fft.next_fast_len(3 * self._columns, real=True)
+        length = int(fft.next_fast_len(3 * self._columns, real=True))
         self._first = (length - self._columns) // 2
         self._length = length
         padding = ((0, 0), (0, 0), (self._first, length - self._columns - self._first))
         padded = np.pad(lines[::stride], padding, mode="edge")
-        response = ramp_response(length, "hann").astype(np.float32)
+        blur = np.exp(-2 * (np.pi * SMOOTH_PX * np.fft.rfftfreq(length)) ** 2)
+        response = (ramp_response(length, "ramlak") * blur).astype(np.float32)
         self._spectra = fft.rfft(padded, axis=-1) * response  # (index, row, frequency)
 
     def search(self, guess: float, steps: int, step_px: float) -> Found:
-        """Return the sharpest centre of ``steps`` around ``guess``; walks on when that is the last one."""
-        for _ in range(8):
+        """Return the best centre of ``steps`` around ``guess``; walks on when that is the last one."""
+        for _ in range(4):
             centres = guess + (np.arange(steps) - steps // 2) * step_px
             centres = centres[(centres >= 0) & (centres <= self._columns - 1)]
-            variation, negative = self._judge(centres)
-            best = int(np.argmin(variation.sum(axis=0)))
+            entropy = self._entropy(self._reconstruct(centres))  # (row, trial)
+            best = int(np.argmin(entropy.sum(axis=0)))
             if 0 < best < len(centres) - 1 or len(centres) < steps:
                 break
             guess = float(centres[best])
-        pixels = _lowest(centres, variation.sum(axis=0))
-        votes = np.array([_lowest(centres, row) for row in variation])
-        trust = np.array([np.ptp(row) for row in variation]) + 1e-30
+        pixels = _lowest(centres, entropy.sum(axis=0))
+        votes = np.array([_lowest(centres, row) for row in entropy])
+        trust = np.array([np.ptp(row) for row in entropy]) + 1e-30
         spread = math.sqrt(float(np.average((votes - pixels) ** 2, weights=trust)) / max(len(votes) - 1, 1))
-        other = _lowest(centres, negative.sum(axis=0))
-        disagreement = min(abs(other - pixels), steps * step_px) / 2
-        return Found(pixels=pixels, stderr_pixels=max(math.hypot(spread, disagreement), step_px / 10))
+        return Found(pixels=pixels, stderr_pixels=max(spread, step_px / 10))
 
-    def _judge(
-        self, centres: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return total variation and negative matter, each (row, trial)."""
-        images = self._reconstruct(centres)
+    def _entropy(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return the entropy of the grey values of slices (y, x, row * trial), (row, trial)."""
         size = self._columns
         first = max(0, (size - MAX_IMAGE_ROWS) // 2)
         band = images[first : size - first]
         offset = np.arange(size) - (size - 1) / 2
         inside = offset[first : size - first, None] ** 2 + offset[None, :] ** 2 < (RADIUS * size / 2) ** 2
-        across = np.abs(np.diff(band, axis=1))[:-1][inside[:-1, :-1]]
-        along = np.abs(np.diff(band, axis=0))[:, :-1][inside[:-1, :-1]]
-        variation = (across + along).sum(axis=0, dtype=np.float64)
-        negative = np.maximum(-band[inside], 0).sum(axis=0, dtype=np.float64)
-        shape = (self._rows, len(centres))
-        return variation.reshape(shape), negative.reshape(shape)
+        trials = images.shape[2] // self._rows
+        some = band[::4, ::4][inside[::4, ::4]].reshape(-1, self._rows, trials)
+        low, high = np.percentile(some, (0.1, 99.9), axis=(0, 2)).astype(np.float32)
+        scale = BINS / np.maximum(high - low, np.float32(1e-30))
+        counts = np.zeros((images.shape[2], BINS), np.int64)
+        _count(band, inside, np.repeat(low, trials), np.repeat(scale, trials), counts)
+        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        logarithm = np.log(share, where=share > 0, out=np.zeros(share.shape))
+        entropy: npt.NDArray[np.float64] = -(share * logarithm).sum(axis=1)
+        return entropy.reshape(self._rows, trials)
 
     def _reconstruct(self, centres: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Return slices (y, x, row * trial) around the axis."""
@@ -119,6 +124,18 @@ class Trials:
                     )
                 )
         return volume
+
+
+@numba.njit(nogil=True, cache=True)
+def _count(band, inside, low, scale, counts):  # type: ignore[no-untyped-def]
+    """Count grey values of band (y, x, slice) into counts (slice, bin); those beyond are left out."""
+    for y in range(band.shape[0]):
+        for x in range(band.shape[1]):
+            if inside[y, x]:
+                for z in range(band.shape[2]):
+                    place = (band[y, x, z] - low[z]) * scale[z]
+                    if 0 <= place < counts.shape[1]:
+                        counts[z, int(place)] += 1
 
 
 def _lowest(centres: npt.NDArray[np.floating[Any]], cost: npt.NDArray[np.float64]) -> float:
