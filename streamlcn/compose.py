@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from streamlcn.documents import Assembler, make_value_reader
+from streamlcn.documents import Assembler, Backfill, make_backfill, make_value_reader
 from streamlcn.frames import make_frame_reader
 from streamlcn.pipeline import Emit, Parts
 from streamlcn.ports import Clock, Telemetry
@@ -17,7 +17,7 @@ from streamlcn.segmentation import make_segmenter
 from streamlcn.service import Worker
 from streamlcn.store import SpoolStore, make_store
 
-__all__ = ["journal_dir", "make_assembler", "make_parts", "make_worker"]
+__all__ = ["journal_dir", "make_assembler", "make_parts", "make_raw_reader", "make_worker"]
 
 
 def journal_dir(profile: Profile) -> Path:
@@ -59,12 +59,25 @@ def make_assembler(profile: Profile) -> Callable[[Iterable[str]], Assembler]:
     return lambda done: Assembler(profile.documents, read_values=read_values, done=tuple(done))
 
 
-def make_worker(profile: Profile, parts: Parts) -> Worker:
+def make_raw_reader(profile: Profile, environ: Mapping[str, str] = os.environ) -> tuple[Assembler, Backfill]:
+    """Return what replays raw runs: from `documents.backfill.uri`, else from the server of the results."""
+    documents = profile.documents
+    if documents.backfill.uri is None:
+        store = profile.store
+        where = {"uri": store.uri, "api_key_env": store.api_key_env, "api_key_file": store.api_key_file}
+        backfill = documents.backfill.model_copy(update=where)
+        documents = documents.model_copy(update={"backfill": backfill})
+    assembler = make_assembler(profile)(())
+    return assembler, make_backfill(assembler, documents, environ=environ)
+
+
+def make_worker(profile: Profile, parts: Parts, environ: Mapping[str, str] = os.environ) -> Worker:
     """Return the worker of the profile's journal."""
     store = parts.store
     return Worker(
         journal_dir(profile),
         parts,
         make_assembler(profile),
+        make_backfill=lambda assembler: make_backfill(assembler, profile.documents, environ=environ),
         delivery=store if isinstance(store, SpoolStore) else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +12,8 @@ __all__ = ["tiled_server"]
 
 
 @contextmanager
-def tiled_server(directory: Path) -> Iterator[LocalTiled]:
+def tiled_server(directory: Path, readable_storage: Sequence[Path] = ()) -> Iterator[LocalTiled]:
     """Start a tiled server on SQLite and wait until it is ready (8 to 16 s); make it a session's fixture."""
-    with start_local_tiled(directory) as server:
+    with start_local_tiled(directory, readable_storage=readable_storage) as server:
         server.wait_ready(timeout_s=280.0)  # below the limit of a test, for machines that are busy
         yield server

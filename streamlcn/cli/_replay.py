@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from streamlcn.profile import Profile
 
 __all__ = ["replay"]
+
+_UID = re.compile(r"[0-9a-fA-F-]{32,36}")
 
 
 @click.command()
@@ -38,7 +41,8 @@ def replay(
 ) -> int:
     """Process SOURCE again under PROFILE and file the results, as if its scans were running now.
 
-    SOURCE is the folder of a daemon's journal or a scan file (NXtomo, DXchange). The same scan under the same
+    SOURCE is a scan file (NXtomo, DXchange), the folder of a journal, or the uid of a raw run in tiled
+    (at documents.backfill.uri, else on the server of the results). The same scan under the same
     recipe gives the same bits as live, and takes the place of its earlier result.
 
     Examples: streamlcn replay scan.nxs anatomix; streamlcn replay ~/.local/state/streamlcn/p05/journal p05
@@ -76,9 +80,9 @@ def replay(
 def _updates(
     source: Path, profile: Profile, uid: str | None, voxel_size_um: float | None, stack: ExitStack
 ) -> Iterator[tuple[ScanUpdate, float]]:
-    from streamlcn.compose import make_assembler
+    from streamlcn.compose import make_assembler, make_raw_reader
     from streamlcn.files import open_scan_file
-    from streamlcn.service import updates_of_file, updates_of_journal
+    from streamlcn.service import updates_of_file, updates_of_journal, updates_of_raw_run
 
     if source.is_dir():
         folder = source / "journal" if (source / "journal").is_dir() else source
@@ -86,7 +90,15 @@ def _updates(
         yield from updates_of_journal(folder, make_assembler(profile)(()), limits, uid=uid)
         return
     if not source.exists():
-        raise BadInput(f"{source} does not exist: give a scan file or the folder of a journal")
+        if not _UID.fullmatch(source.name):
+            raise BadInput(
+                f"{source} does not exist: give a scan file, the folder of a journal, or the uid of a raw run"
+            )
+        assembler, backfill = make_raw_reader(profile)
+        stack.callback(backfill.close)
+        for update in updates_of_raw_run(str(source), assembler, backfill):
+            yield update, time.time()
+        return
     fallback = voxel_size_um or profile.documents.values.pixel_size_um.fallback
     file = stack.enter_context(open_scan_file(source))
     for update in updates_of_file(file, fallback):

@@ -97,9 +97,10 @@ class Backfill:
     def step(self, now_s: float) -> list[ScanUpdate]:
         """Look for gaps, fill what can be filled, return the updates that follow.
 
-        ``now_s`` is on the clock of `Assembler.handle`. Call it after each bunch of documents and when none
-        comes, before `Assembler.expire`. It is cheap where nothing is lost; where something is, it may wait
-        for tiled, a request at a time. Never raises for what tiled or a file answers.
+        Call it before each `Assembler.handle` and `Assembler.expire`, with the same ``now_s``: these may end
+        a run for which there is no more time. It looks twice in a second at most and is cheap where nothing
+        is lost; where something is, it may wait for tiled, a request at a time. Never raises for what tiled
+        or a file answers.
         """
         if 0 <= now_s - self._looked_s < _LOOK_S:
             return []
@@ -115,6 +116,16 @@ class Backfill:
         self._fetched &= {run.uid for run, _ in self._assembler.open_runs()}
         return updates
 
+    def fetch(self, uid: str, now_s: float) -> list[ScanUpdate]:
+        """Begin a run of which no document came; `step` gets the rest.
+
+        Raises `RawUnreachable` when tiled does not answer, `BadInput` when it has no such run.
+        """
+        raw = None if self._raw is None else self._raw.run(uid)
+        if raw is None:
+            raise BadInput(f"there is no raw run {uid} at {self._settings.backfill.uri}")
+        return self._start(raw, now_s)
+
     def close(self) -> None:
         """Close the connections to tiled; may be called twice."""
         if self._raw is not None:
@@ -123,7 +134,7 @@ class Backfill:
     def _look_after(self, run: Run, last_s: float, now_s: float, *, has_orphans: bool) -> list[ScanUpdate]:
         watch = self._watches.setdefault(run.uid, _Watch())
         items = [item for one in lost_of(run, self._settings) for item in one.items()]
-        watch.since = {item: watch.since.get(item, now_s) for item in items}
+        watch.since = {item: watch.since.get(item, min(last_s, now_s)) for item in items}
         is_due = any(now_s - since_s >= self._settings.settle_s for since_s in watch.since.values())
         is_silent = run.stop is None and (now_s - last_s >= _QUIET_S or run.uid in self._fetched)
         linked = self._assembler.lacks_run(run.uid)

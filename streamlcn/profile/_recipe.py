@@ -23,7 +23,7 @@ NOT_IN_RECIPE = frozenset(
         *("frames", "documents.files.allowed_roots", "documents.files.root_map"),
         # how long to wait for documents and how many to keep; what was lost is in the completeness
         *("documents.idle_timeout_s", "documents.settle_s", "documents.orphan_count", "documents.orphan_mb"),
-        "documents.references.wait_s",
+        *("documents.references.wait_s", "documents.backfill"),
         # how fast: one algorithm on any device (tomopy and astra have another one on each)
         *("reconstruction.method[fbp].device", "reconstruction.method[fbp].batch"),
         *("reconstruction.method[fbp].threads", "reconstruction.method[fbp].reorder_window"),

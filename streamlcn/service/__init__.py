@@ -3,7 +3,7 @@
 from streamlcn.service._channel import EventReceiver, EventSender
 from streamlcn.service._daemon import Daemon
 from streamlcn.service._leash import die_with_parent, only_worker
-from streamlcn.service._replay import updates_of_file, updates_of_journal
+from streamlcn.service._replay import updates_of_file, updates_of_journal, updates_of_raw_run
 from streamlcn.service._supervisor import Supervisor
 from streamlcn.service._worker import Delivery, Worker
 
@@ -18,4 +18,5 @@ __all__ = [
     "only_worker",
     "updates_of_file",
     "updates_of_journal",
+    "updates_of_raw_run",
 ]

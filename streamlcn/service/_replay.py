@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from streamlcn.documents import Assembler, JournalReader, decode
+from streamlcn.documents import Assembler, Backfill, JournalReader, decode
 from streamlcn.documents.settings import DecodeLimits
-from streamlcn.errors import BadDocument, BadInput
+from streamlcn.errors import BadDocument, BadInput, FailedScan
 from streamlcn.files import FrameStack, ScanFile
 from streamlcn.model import (
     Completeness,
@@ -23,9 +23,11 @@ from streamlcn.model import (
     ScanUpdate,
 )
 
-__all__ = ["updates_of_file", "updates_of_journal"]
+__all__ = ["updates_of_file", "updates_of_journal", "updates_of_raw_run"]
 
 _AT_A_TIME = 16
+_ROUND_S = 5.0  # of the assembler's own time: nobody waits
+_MOST_ROUNDS = 400
 _HASH_BLOCK = 2**20
 
 
@@ -52,6 +54,23 @@ def updates_of_journal(
     for update in assembler.expire(float("inf")):
         if uid is None or _uid_of(update) == uid:
             yield update, latest_s
+
+
+def updates_of_raw_run(uid: str, assembler: Assembler, backfill: Backfill) -> Iterator[ScanUpdate]:
+    """Yield the updates of a run that tiled holds as bluesky's TiledWriter stores it.
+
+    ``backfill`` is that of ``assembler``. Raises `BadInput` for a run that is not there, `FailedScan` when
+    tiled does not answer any more.
+    """
+    yield from backfill.fetch(uid, 0.0)
+    now_s = 0.0
+    while assembler.has_run(uid) and now_s < _MOST_ROUNDS * _ROUND_S:
+        now_s += _ROUND_S
+        yield from backfill.step(now_s)
+        if backfill.state.unreachable is not None:
+            raise FailedScan(f"scan {uid}: {backfill.state.unreachable}")
+        yield from assembler.expire(now_s)
+    yield from assembler.expire(float("inf"))
 
 
 def updates_of_file(

@@ -59,7 +59,7 @@ class Supervisor:
             self._started_s = now
             _log.info("worker_started", pid=self._process.pid, restarts=self.restarts)
 
-    def stop(self, timeout_s: float = 8.0) -> None:
+    def stop(self, timeout_s: float = 5.0) -> None:
         """End the worker: SIGTERM, then SIGKILL after ``timeout_s``; the journal keeps the rest."""
         process, self._process = self._process, None
         if process is None:

@@ -12,6 +12,7 @@ import structlog
 
 from streamlcn.documents import (
     Assembler,
+    Backfill,
     Checkpoint,
     JournalReader,
     JournalRecord,
@@ -62,6 +63,8 @@ class Worker:
         Folder of the journal; the checkpoint lies in it too.
     make_assembler
         Called with the uids of runs whose results are delivered.
+    make_backfill
+        Called with the assembler; what it returns has lost documents again.
     delivery
         The spool; None for a store that keeps nothing back.
     wall
@@ -74,6 +77,7 @@ class Worker:
         parts: Parts,
         make_assembler: Callable[[Iterable[str]], Assembler],
         *,
+        make_backfill: Callable[[Assembler], Backfill] | None = None,
         delivery: Delivery | None = None,
         wall: Clock = time.time,
     ) -> None:
@@ -83,6 +87,7 @@ class Worker:
         self._done = DoneRuns(checkpoint.done if checkpoint else ())
         self._crashes = CrashBook(journal)
         self._assembler = make_assembler([*self._done, *self._crashes.given_up()])
+        self._backfill = make_backfill(self._assembler) if make_backfill else None
         self._router = Router(parts)
         self._delivery = delivery
         self._saved: Checkpoint | None = checkpoint
@@ -103,7 +108,7 @@ class Worker:
         try:
             if record is None:
                 self._done.caught_up(self._reader.cursor)
-                self._lead(self._assembler.expire(max(self._wall(), self._latest_s)), None)
+                self._let_time_pass(max(self._wall(), self._latest_s))
             else:
                 self._handle(record)
         except BaseException as error:
@@ -120,6 +125,8 @@ class Worker:
         if self._is_sound:
             self._save()
         self._reader.close()
+        if self._backfill is not None:
+            self._backfill.close()
 
     def _handle(self, record: JournalRecord) -> None:
         self._latest_s = max(self._latest_s, record.time_s)
@@ -128,8 +135,14 @@ class Worker:
         except BadDocument as error:  # ingest lets none through: the limits were changed, or the disk erred
             self._parts.telemetry.count("documents_rejected", reason=reason_of(error))
             return
-        updates = self._assembler.handle(name, document, record.time_s, record.start)
-        self._lead(updates, record.time_s)
+        self._lead(self._assembler.handle(name, document, record.time_s, record.start), record.time_s)
+        if self._backfill is not None:
+            self._lead(self._backfill.step(record.time_s), record.time_s)
+
+    def _let_time_pass(self, now_s: float) -> None:
+        if self._backfill is not None:
+            self._lead(self._backfill.step(now_s), None)
+        self._lead(self._assembler.expire(now_s), None)
 
     def _lead(self, updates: Iterable[ScanUpdate], arrived_s: float | None) -> None:
         for update in updates:
