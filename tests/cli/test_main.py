@@ -76,13 +76,15 @@ def test_a_full_disk_is_a_failure_without_a_traceback(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupt_exits_with_130_and_leaves_no_bundle(tmp_path: Path, labelled: Path) -> None:
-    words = ["train", labelled, "--out", tmp_path / "b", "--epochs", "100000", "--set", "levels=2"]
+    words = ["train", labelled, "--out", tmp_path / "b", "--epochs", "100000"]
+    for change in ("base=4", "levels=2", "patch_px=16", "batch=4", "steps_per_epoch=2"):
+        words += ["--set", change]
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "streamlcn", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "COLUMNS": "100"},
+        env={**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1"},
     )
     assert process.stderr is not None
     for line in process.stderr:
