@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import NamedTuple, cast
 
 import click
+import structlog
 
 from streamlcn.errors import BadInput, StreamLCNError
 
@@ -66,6 +67,7 @@ def cli() -> None:
     Example:
       streamlcn demo --size small
     """
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))  # stdout is for results
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -65,7 +65,7 @@ def test_a_fifth_of_all_documents_lost_changes_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("assets", ["stream", "inline"])
+@pytest.mark.parametrize("assets", ["resource", "inline"])
 def test_a_raw_run_is_replayed_by_its_uid(tiled: LocalTiled, tmp_path: Path, assets: str) -> None:
     documents = recorded(assets, "step")
     store_raw(tiled, documents)
