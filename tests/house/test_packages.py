@@ -23,7 +23,7 @@ def _modules(name: str) -> list[str]:
 
 PACKAGES = _modules("__init__.py")
 LIGHT = ["streamlcn", *_modules("settings.py")]
-HEAVY = ("torch", "zmq", "tiled", "numba", "skan", "matplotlib", "bluesky")
+HEAVY = ("torch", "zmq", "tiled", "numba", "skimage", "matplotlib", "bluesky")
 
 
 def _rank(name: str) -> tuple[int, str]:
