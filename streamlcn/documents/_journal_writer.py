@@ -110,7 +110,12 @@ class JournalWriter:
         record = headed(payload, self._wall()) + payload
         if self._offset + len(record) > self._settings.segment_mb * _MB and self._offset:
             self._rotate()
-        self._write(record)
+        try:
+            self._write(record)
+        except JournalFull:
+            if not self.prune():
+                raise
+            self._write(record)
         if self._settings.fsync == "always":
             self.sync()
         elif self._settings.fsync == "interval":
@@ -131,20 +136,23 @@ class JournalWriter:
         self._synced_s = self._clock()
 
     def prune(self) -> list[Path]:
-        """Delete old segments that every reader has passed; returns their paths.
+        """Delete segments that every reader has passed, oldest first; returns their paths.
 
-        A reader is whoever keeps a checkpoint here; as long as there is none, nothing is deleted.
+        They go while there is more than ``keep_gb``, when they are older than ``keep_days``, and while less
+        than ``min_free_gb`` is free on the disk. A reader is whoever keeps a checkpoint here; as long as
+        there is none, nothing is deleted.
         """
         sizes, passed = self._sizes(), self._passed_segment()
-        total, deleted = sum(sizes.values()), []
+        total, free, deleted = sum(sizes.values()), shutil.disk_usage(self.directory).free, []
         for number in sorted(sizes):
             path = segment_path(self.directory, number)
             age_s = self._wall() - path.stat().st_mtime
             is_due = total > self._settings.keep_gb * _GB or age_s > self._settings.keep_days * _DAY
+            is_due = is_due or free < self._settings.min_free_gb * _GB
             if number >= min(passed, self._number) or not is_due:
                 break
             path.unlink()
-            total -= sizes[number]
+            total, free = total - sizes[number], free + sizes[number]
             deleted.append(path)
         return deleted
 

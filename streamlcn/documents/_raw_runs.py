@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["RawArray", "RawFile", "RawRun", "RawRuns", "RawStream", "RawUnreachable"]
 
 _PAGE = 300
-_PAUSES_S = (0.1, 0.5)
+_PAUSES_S = (0.2,)
 _API = "/api/v1/metadata"
 _LARGEST_READ = 64 * 2**20
 _Table = Mapping[str, Sequence[Any]]
@@ -85,7 +85,7 @@ class RawRun:
 class RawRuns:
     """A container of raw runs on a tiled server.
 
-    Every request is short and is tried three times at most; errors raise `RawUnreachable`.
+    Every request is short and is tried twice at most; errors raise `RawUnreachable`.
     """
 
     def __init__(
@@ -107,6 +107,8 @@ class RawRuns:
 
     def run(self, uid: str) -> RawRun | None:
         """Return a run by its uid; None where there is none of that uid."""
+        if uid in (".", ".."):
+            return None
         path = self._path(uid)
         found = self._get(f"{_API}/{path}", {}, is_optional=True)
         if found is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from streamlcn.documents._curve import curve_keys
 from streamlcn.documents._inbox import Inbox
 from streamlcn.documents._refused import reason_of
 from streamlcn.documents._state import SourceState
@@ -27,7 +29,11 @@ _FAILED = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 )  # fmt: skip
-_WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | _FAILED
+_RETRYING = zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_CONNECT_DELAYED
+_WATCHED = (
+    zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | _RETRYING | _FAILED
+)  # fmt: skip
+_GIVEN_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,7 @@ class ZmqSource:
         settings: ReceiveSettings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Connect; raises `BadInput` for an address or a prefix that cannot be."""
+        """Connect; raises `BadInput` for an address, a prefix or a file of keys that cannot be."""
         if " " in prefix:
             raise BadInput(f"the prefix {prefix!r} holds a space, and documents are split at spaces")
         self.address = address
@@ -77,10 +83,12 @@ class ZmqSource:
         self._last_s: float | None = None
         self._link: Counter[str] = Counter()
         self._is_connected = False
+        self._lost_s: float | None = None
         self._ready = threading.Event()
         self._ending = threading.Event()
+        keys = curve_keys(self._settings.curve) if self._settings.curve else {}
         self._context = zmq.Context()
-        self._socket = _subscriber(self._context, self._settings, prefix)
+        self._socket = _subscriber(self._context, self._settings, prefix, keys)
         self._monitor = self._socket.get_monitor_socket(_WATCHED)
         try:
             self._socket.connect(address)
@@ -164,6 +172,7 @@ class ZmqSource:
                 ready = dict(poller.poll(_POLL_MS))
                 if self._monitor in ready:
                     self._note(recv_monitor_message(self._monitor)["event"])
+                self._renew()
                 if self._socket in ready:
                     parts = self._socket.recv_multipart()
                     self._queue(parts[0] if len(parts) == 1 else b"")  # no document comes in parts
@@ -180,13 +189,26 @@ class ZmqSource:
                 self._dropped += 1
                 return
 
+    def _renew(self) -> None:
+        """Connect again where libzmq has given up: after a message over the limit it never does by itself."""
+        if self._lost_s is None or time.monotonic() - self._lost_s < _GIVEN_UP_S:
+            return
+        self._lost_s = None
+        with suppress(zmq.ZMQError):  # the connection may be gone altogether
+            self._socket.disconnect(self.address)
+        self._socket.connect(self.address)
+
     def _note(self, event: int) -> None:
-        if event == zmq.EVENT_CONNECTED:
+        if event & _RETRYING:
+            self._lost_s = None
+        elif event == zmq.EVENT_CONNECTED:
+            self._lost_s = None
             self._is_connected = True
             self._link["connected"] += 1
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._ready.set()
         elif event == zmq.EVENT_DISCONNECTED:
+            self._lost_s = time.monotonic()
             self._is_connected = False
             self._ready.clear()
             self._link["disconnected"] += 1
@@ -201,8 +223,12 @@ class ZmqSource:
         self._context.term()
 
 
-def _subscriber(context: zmq.Context[Any], settings: ReceiveSettings, prefix: str) -> zmq.Socket[bytes]:
+def _subscriber(
+    context: zmq.Context[Any], settings: ReceiveSettings, prefix: str, keys: Mapping[int, bytes]
+) -> zmq.Socket[bytes]:
     socket = context.socket(zmq.SUB)
+    for option, key in keys.items():
+        socket.setsockopt(option, key)
     socket.setsockopt(zmq.RCVHWM, settings.receive_hwm)
     socket.setsockopt(zmq.MAXMSGSIZE, settings.limits.message_bytes)
     socket.setsockopt(zmq.HEARTBEAT_IVL, round(settings.heartbeat_s * 1000))

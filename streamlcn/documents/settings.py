@@ -18,6 +18,7 @@ from streamlcn.settings import Settings
 __all__ = [
     "AngleSource",
     "BackfillSettings",
+    "CurveSettings",
     "DecodeLimits",
     "DocumentSettings",
     "EventAngle",
@@ -76,9 +77,24 @@ class DecodeLimits(Settings):
     values: int = Field(5_000_000, gt=0, description="most values in a document, arrays counting as one")
 
 
+class CurveSettings(Settings):
+    """Keys of a proxy whose out side is secured by CURVE, as files that pyzmq's ``zmq.auth`` writes.
+
+    The keys themselves never stand in a profile.
+    """
+
+    server_key_file: Path = Field(description="the proxy's public key (server.key)")
+    client_key_file: Path = Field(
+        description="our own pair of keys (client.key_secret); readable by the daemon alone"
+    )
+
+
 class ReceiveSettings(Settings):
     """The 0MQ subscriber."""
 
+    curve: CurveSettings | None = Field(
+        None, description="keys, where the proxy's out side is secured; without, documents come in the clear"
+    )
     limits: DecodeLimits = Field(default_factory=DecodeLimits)
     queue_bytes: int = Field(
         1024 * _MIB, gt=0, description="most bytes received and not yet taken; then `overflow` applies"
@@ -110,7 +126,12 @@ class JournalSettings(Settings):
         100.0, gt=0, description="passed segments are deleted, oldest first, while there is more than this"
     )
     keep_days: float = Field(14.0, gt=0, description="passed segments older than this are deleted")
-    min_free_gb: float = Field(2.0, ge=0, description="less free space than this is reported as nearly full")
+    min_free_gb: float = Field(
+        2.0,
+        ge=0,
+        description="less free space than this is announced as nearly full, and passed segments are deleted "
+        "at once",
+    )
 
 
 class RunSettings(Settings):

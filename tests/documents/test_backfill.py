@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from recording import Documents, recorded
 from test_order import NOW, everything, law
 from test_plans import updates_of
 
-from streamlcn.documents import Assembler, Backfill, make_value_reader
+from streamlcn.documents import Assembler, Backfill, make_backfill, make_value_reader
 from streamlcn.documents._raw_runs import RawRuns
+from streamlcn.errors import BadInput
 from streamlcn.model import ScanEnded, ScanStarted, ScanUpdate
 
 RUNS = [
@@ -118,3 +120,139 @@ def test_a_scan_with_losses_becomes_the_undisturbed_one(
     updates, backfill, _ = filled(sent, run[0], raw_runs)
     undisturbed(updates, documents, run[0])
     assert sum(backfill.state.documents.values()) > 0
+
+
+# Files alone
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("run", [("anatomix", "stream", "step"), ("anatomix", "resource", "step")], ids=str)
+def test_the_detector_s_file_alone_gives_back_frames_whose_angles_are_planned(
+    run: tuple[str, str, str], seed: int
+) -> None:
+    documents = recorded(*run)
+    generator = random.Random(seed)
+    projections = [place for place, (name, _) in enumerate(documents) if name in ("stream_datum", "datum")][
+        6:
+    ]
+    lost = set(generator.sample(projections, 3)) | {place + 1 for place in generator.sample(projections, 2)}
+    updates, backfill, _ = filled(without(documents, lambda place, *_: place in lost), run[0], None)
+    undisturbed(updates, documents, run[0])
+    assert backfill.state.documents["file"] > 0
+
+
+def test_a_whole_flight_lost_is_found_in_its_file() -> None:
+    documents = recorded("anatomix", "stream", "fly")
+    flight = max(place for place, (name, _) in enumerate(documents) if name == "stream_datum")
+    updates, *_ = filled(without(documents, lambda place, *_: place == flight), "anatomix", None)
+    undisturbed(updates, documents, "anatomix")
+
+
+def test_a_gap_is_filled_while_the_scan_goes_on() -> None:
+    documents = recorded("anatomix", "stream", "step")
+    datums = [place for place, (name, _) in enumerate(documents) if name == "stream_datum"]
+    sent = without(documents, lambda place, *_: place == datums[8])[:-2]
+    assembler = Assembler(settings_for("anatomix"))
+    backfill = Backfill(assembler, settings_for("anatomix"), None)
+    for name, document in sent:
+        assembler.handle(name, document, NOW)
+    uid = documents[0][1]["uid"]
+    assert assembler.gaps(uid) == (3,)
+    assert backfill.step(NOW + 1) == []  # it may still come
+    (update,) = backfill.step(NOW + 2.5)
+    assert [ref.index for ref in update.refs] == [3]  # type: ignore[union-attr]
+    assert assembler.gaps(uid) == ()
+
+
+def test_what_nobody_has_is_missing_and_said() -> None:
+    """Inline pixels and no tiled: the scan ends after the settling time, without waiting any longer."""
+    documents = recorded()
+    event = [place for place, (name, _) in enumerate(documents) if name == "event"][9]
+    updates, *_ = filled(without(documents, lambda place, *_: place == event), "anatomix", None, until_s=5)
+    end = updates[-1]
+    assert isinstance(end, ScanEnded)
+    assert end.completeness.missing == (4,)
+    assert end.problems == ("1 of 9 documents of stream 'primary' never came",)
+
+
+def test_a_file_with_more_frames_than_were_told_places_nothing_at_its_ends() -> None:
+    """Two frames more in the file than events: where the lost first and last one are is not certain."""
+    documents = recorded("anatomix", "stream", "step")
+    ends = [place for place, (name, _) in enumerate(documents) if name == "stream_datum"]
+    sent = without(documents, lambda place, *_: place in (ends[0], ends[-1]))
+    name, stop = sent[-1]
+    sent[-1] = (name, {**stop, "num_events": {**stop["num_events"], "flat": 2}})
+    gone = [place for place, (name, one) in enumerate(sent) if name == "stream_datum"][3]
+    updates, backfill, _ = filled([one for place, one in enumerate(sent) if place != gone], "anatomix", None)
+    end = updates[-1]
+    assert isinstance(end, ScanEnded)
+    assert end.completeness.missing == (8,)
+    assert backfill.state.documents.get("file", 0) == 0
+
+
+# tiled that is not there, or not allowed
+
+
+def test_a_tiled_that_is_away_costs_time_and_then_frames_not_the_scan() -> None:
+    documents = recorded()
+    event = [place for place, (name, _) in enumerate(documents) if name == "event"][9]
+    away = RawRuns("http://127.0.0.1:9", None, timeout_s=0.5, sleep=lambda _: None)
+    sent = without(documents, lambda place, *_: place == event)
+    updates, backfill, _ = filled(sent, "anatomix", away, until_s=50)
+    assert not any(isinstance(one, ScanEnded) for one in updates)  # it is waited for, backfill.wait_s long
+    updates, backfill, _ = filled(sent, "anatomix", away)
+    assert isinstance(updates[-1], ScanEnded)
+    assert updates[-1].completeness.missing == (4,)
+    assert "failed: ConnectError" in (backfill.state.unreachable or "")
+
+
+def test_a_key_that_is_refused_is_told(raw_uri: tuple[str, str]) -> None:
+    documents = recorded()
+    stranger = RawRuns(raw_uri[0], "no key of this server", timeout_s=20.0)
+    _, backfill, _ = filled(documents[1:], "anatomix", stranger, until_s=6)
+    assert "401" in (backfill.state.unreachable or "")
+    assert "no key of this server" not in (backfill.state.unreachable or "")
+    stranger.close()
+
+
+def test_a_run_that_tiled_does_not_have(raw_runs: RawRuns) -> None:
+    documents = recorded("htss", "inline", "step")
+    renamed = [(name, {**one, "uid": "nobody stored this"}) if name == "start" else (name, one)
+               for name, one in documents[:1]]  # fmt: skip
+    assert raw_runs.run("nobody stored this") is None
+    assert raw_runs.run("..") is None
+    assert raw_runs.run("a/b") is None
+    _, backfill, _ = filled(renamed, "htss", raw_runs, until_s=30)
+    assert backfill.state.unreachable is None
+    assert sum(backfill.state.documents.values()) == 0
+
+
+def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("from the file\n")
+    chosen = {"uri": "http://localhost:1/api/v1/metadata/raw", "api_key_file": str(key)}
+    settings = settings_for("anatomix", backfill=chosen)
+    for environ, wanted in (({}, "from the file"), ({"STREAMLCN_RAW_API_KEY": "a"}, "a")):
+        backfill = make_backfill(Assembler(settings), settings, environ=environ)
+        assert backfill._raw is not None
+        assert backfill._raw._headers == {"Authorization": f"Apikey {wanted}"}
+        assert (backfill._raw.uri, backfill._raw._node) == ("http://localhost:1", "raw")
+    key.unlink()
+    with pytest.raises(BadInput, match="api_key_file cannot be read"):
+        make_backfill(Assembler(settings), settings, environ={})
+    assert make_backfill(Assembler(settings), settings_for("anatomix"), environ={})._raw is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_many_random_losses(
+    run: tuple[str, str, str], raw_runs: RawRuns, store_run: Callable[[Documents], None]
+) -> None:
+    documents = recorded(*run)
+    store_run(documents)
+    for seed in range(12):
+        sent = at_random(documents, 0.2, seed) if seed % 2 else burst(documents, 6, seed)
+        if not any(name in ("descriptor", "event", "stop") for name, _ in sent):
+            continue  # nothing is left that a run could be known by
+        updates, *_ = filled(sent, run[0], raw_runs)
+        undisturbed(updates, documents, run[0])

@@ -277,7 +277,7 @@ def test_a_document_that_does_not_fit_leaves_the_journal_whole(
 _TMPFS = """
 import json, sys
 from pathlib import Path
-from streamlcn.documents import JournalFull, JournalReader, JournalWriter
+from streamlcn.documents import Checkpoint, JournalFull, JournalReader, JournalWriter, save_checkpoint
 from streamlcn.documents.settings import JournalSettings
 place = Path(sys.argv[1])
 settings = JournalSettings(segment_mb=0.3, min_free_gb=0.0005)
@@ -297,6 +297,10 @@ with JournalWriter(place / "journal", settings) as writer:
     writer.append(b"after room was made")
 with JournalReader(place / "journal") as reader:
     found = [record.payload for record in reader]
+with JournalWriter(place / "journal", settings) as writer:
+    for _ in range(300):  # a reader that keeps up lets a disk of two megabytes last
+        writer.append(b"x" * 10_000)
+        save_checkpoint(place / "journal", "worker", Checkpoint(cursor=writer.end))
 print(json.dumps({"same": found == [*appended, b"after room was made"], "warned": warned_at, "full": full_at,
                   "corrupted": reader.corrupted}))
 """

@@ -33,7 +33,7 @@ BLOCKS = st.lists(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(BLOCKS, st.lists(st.integers(0, 40), max_size=3), st.lists(st.booleans(), min_size=60, max_size=60),
        st.booleans())  # fmt: skip
 def test_no_frame_is_ever_placed_wrongly(
