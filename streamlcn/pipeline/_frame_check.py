@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamlcn.errors import UnreadableFrame
-from streamlcn.model import FrameKind, FrameRef, Pixels
+from streamlcn.model import FrameKind, FrameRef, Pixels, Reference
 from streamlcn.ports import FrameReader, Telemetry
 
 __all__ = ["FrameCheck"]
@@ -13,14 +13,16 @@ __all__ = ["FrameCheck"]
 _NAMED = 5
 _MOST_IN_A_ROW = 3
 _SATURATED_SHARE = 0.01
+_BURNT_OUT_SHARE = 0.5
+_LEAST_LIGHT = 0.001  # of the flat
 
 
 class FrameCheck:
     """Reads one scan's frames and remembers what was wrong with them.
 
-    A projection that cannot be read, or that holds values that are not numbers, is set aside: the scan goes
-    on without it and becomes partial. Three in a row that cannot be read end the scan: its file is out of
-    reach, and each costs the reader's whole patience.
+    A projection that cannot be read, that holds values that are not numbers, or that shows no light or
+    nothing but saturated pixels, is set aside: the scan goes on without it and becomes partial. Three in a
+    row that cannot be read end the scan: its file is out of reach, and each costs the reader's whole patience.
     """
 
     def __init__(self, frames: FrameReader, telemetry: Telemetry) -> None:
@@ -28,24 +30,25 @@ class FrameCheck:
         self._in_a_row = 0
         self._reasons: list[str] = []
         self._saturated = dict.fromkeys(FrameKind, 0)
+        self._least_mean: float | None = None
 
     @property
     def set_aside(self) -> int:
         """How many projections could not be used."""
         return len(self._reasons)
 
+    def know(self, reference: Reference) -> None:
+        """Learn how bright the beam is."""
+        dark, flat = float(reference.dark.mean()), float(reference.flat.mean())
+        self._least_mean = dark + _LEAST_LIGHT * (flat - dark)
+
     def read(self, ref: FrameRef) -> Pixels:
         """Return the pixels of a frame that must be there; raises `UnreadableFrame`."""
         pixels = self._frames.read(ref)
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             row, column = np.argwhere(~np.isfinite(pixels))[0]
-            raise UnreadableFrame(
-                f"scan {ref.scan_uid}: {ref.kind.name.lower()} {ref.index} holds {pixels[row, column]} at "
-                f"row {row}, column {column}"
-            )
-        if pixels.dtype == np.uint16:
-            saturated = int(np.count_nonzero(pixels == np.iinfo(np.uint16).max))
-            self._saturated[ref.kind] += int(saturated > _SATURATED_SHARE * pixels.size)
+            raise UnreadableFrame(f"{_name(ref)} holds {pixels[row, column]} at row {row}, column {column}")
+        self._saturated[ref.kind] += int(_saturated(pixels) > _SATURATED_SHARE * pixels.size)
         return pixels
 
     def read_or_set_aside(self, ref: FrameRef) -> Pixels | None:
@@ -53,20 +56,23 @@ class FrameCheck:
         try:
             pixels = self.read(ref)
         except UnreadableFrame as error:
-            self._reasons.append(str(error))
-            self._telemetry.count("frames_missing", reason="corrupt")
             self._in_a_row += 1
             if self._in_a_row == _MOST_IN_A_ROW:
                 raise
-            return None
+            return self._set_aside(str(error))
         self._in_a_row = 0
+        if self._least_mean is not None and float(pixels.mean(dtype=np.float64)) < self._least_mean:
+            return self._set_aside(f"{_name(ref)} shows no light: was the beam lost, or the shutter closed?")
+        if _saturated(pixels) > _BURNT_OUT_SHARE * pixels.size:
+            return self._set_aside(f"{_name(ref)} is saturated: shorten the exposure")
         return pixels
 
     def warnings(self) -> list[str]:
         """Return what a result has to say about its frames."""
         texts = list(self._reasons[:_NAMED])
-        if more := len(self._reasons) - _NAMED:
-            texts += [f"{more} more projections could not be used"] if more > 0 else []
+        more = len(self._reasons) - _NAMED
+        if more > 0:
+            texts.append(f"{more} more projections could not be used")
         for kind, count in self._saturated.items():
             if count:
                 texts.append(
@@ -74,3 +80,16 @@ class FrameCheck:
                     "pixels: shorten the exposure"
                 )
         return texts
+
+    def _set_aside(self, reason: str) -> None:
+        self._reasons.append(reason)
+        self._telemetry.count("frames_missing", reason="corrupt")
+
+
+def _saturated(pixels: Pixels) -> int:
+    """Return how many pixels are at the top of the camera's range; floats have none."""
+    return int(np.count_nonzero(pixels == np.iinfo(np.uint16).max)) if pixels.dtype == np.uint16 else 0
+
+
+def _name(ref: FrameRef) -> str:
+    return f"scan {ref.scan_uid}: {ref.kind.name.lower()} {ref.index}"

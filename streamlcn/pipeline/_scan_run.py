@@ -128,7 +128,9 @@ class ScanRun:
     def _reference(self, update: ReferenceReady) -> Reference:
         if self.scan.is_line_integral:  # nothing is divided by it
             return Reference(dark=np.zeros((1, 1), np.float32), flat=np.ones((1, 1), np.float32))
-        return make_reference(self._stack_frames(update.flats), self._stack_frames(update.darks))
+        reference = make_reference(self._stack_frames(update.flats), self._stack_frames(update.darks))
+        self._check.know(reference)
+        return reference
 
     def _stack_frames(self, refs: Sequence[FrameRef]) -> npt.NDArray[Any]:
         pixels = [self._check.read(ref) for ref in refs]
