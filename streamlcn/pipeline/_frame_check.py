@@ -22,7 +22,7 @@ class FrameCheck:
 
     A projection that cannot be read, that holds values that are not numbers, or that shows no light or
     nothing but saturated pixels, is set aside: the scan goes on without it and becomes partial. Three in a
-    row that cannot be read end the scan: its file is out of reach, and each costs the reader's whole patience.
+    row that cannot be read end the scan: its file is out of reach, and each costs the whole patience.
     """
 
     def __init__(self, frames: FrameReader, telemetry: Telemetry) -> None:
