@@ -135,9 +135,9 @@ class Worker:
         except BadDocument as error:  # ingest lets none through: the limits were changed, or the disk erred
             self._parts.telemetry.count("documents_rejected", reason=reason_of(error))
             return
-        self._lead(self._assembler.handle(name, document, record.time_s, record.start), record.time_s)
-        if self._backfill is not None:
+        if self._backfill is not None:  # before: after a pause the document may end a run that lacks some
             self._lead(self._backfill.step(record.time_s), record.time_s)
+        self._lead(self._assembler.handle(name, document, record.time_s, record.start), record.time_s)
 
     def _let_time_pass(self, now_s: float) -> None:
         if self._backfill is not None:
