@@ -63,8 +63,7 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("device", ["cpu", "torch:cpu"])
-@pytest.mark.parametrize("centre", ["auto", 33.4])
+@pytest.mark.parametrize(("device", "centre"), [("cpu", "auto"), ("cpu", 33.4), ("torch:cpu", 33.4)])
 @pytest.mark.parametrize("order", ORDERS)
 def test_same_bits_as_from_a_file_in_any_order(order: str, centre: str | float, device: str) -> None:
     rules = settings(device, centre={"value": centre})
