@@ -39,7 +39,14 @@ def make_parts(
     """
     segmenter = make_segmenter(profile.segmentation, profile.folder)
     reconstructor = make_reconstructor(profile.reconstruction)
-    store = make_store(profile.store, environ=environ, spool_dir=profile.state_dir / "spool")
+    store = make_store(
+        profile.store,
+        environ=environ,
+        spool_dir=profile.state_dir / "spool",
+        on_request=lambda outcome, seconds: emit(
+            {"event": "request", "outcome": outcome, "seconds": seconds}
+        ),
+    )
     return Parts(
         profile=profile,
         recipe=make_recipe(profile, segmenter.description.get("sha256")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,14 @@ from streamlcn.model import Frame, FrameRef, Mask, Pixels, Reference, Scan, Slab
 __all__ = [
     "DocumentSource",
     "FrameReader",
+    "KnowsPorosity",
+    "PorosityRange",
     "Reconstruction",
     "Reconstructor",
     "ResultStore",
     "ScanResult",
     "Segmenter",
+    "ShowsPlanes",
     "Telemetry",
 ]
 
@@ -88,6 +91,17 @@ class Reconstruction(Protocol):
         ...
 
 
+@runtime_checkable
+class ShowsPlanes(Protocol):
+    """A `Reconstruction` that can also be cut across its slices while it grows. Optional."""
+
+    def preview_slices(
+        self,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return the three middle planes (y, x), (z, x) and (z, y) as far as they are known."""
+        ...
+
+
 class Reconstructor(Protocol):
     """Opens reconstructions. Holds no scan itself."""
 
@@ -118,6 +132,29 @@ class Segmenter(Protocol):
 
         (None, False) where nobody can tell.
         """
+        ...
+
+
+class PorosityRange(Protocol):
+    """Porosity as a network's probabilities give it, and how far off it was on known bones at most."""
+
+    @property
+    def expected(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+@runtime_checkable
+class KnowsPorosity(Protocol):
+    """What a `Segmenter.segment` may return: once it is used up, it can say how sure it was. Optional."""
+
+    @property
+    def porosity(self) -> PorosityRange | None:
+        """The range; None where nobody can tell."""
         ...
 
 

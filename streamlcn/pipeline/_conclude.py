@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from streamlcn.model import Completeness, Scan
+from streamlcn.model import CLASS_NAMES, Completeness, Scan
 from streamlcn.morphometry import analyse
 from streamlcn.pipeline._metadata import completeness_metadata, morphometry_metadata
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices
 from streamlcn.pipeline._view import blank_outside
+from streamlcn.pipeline._watch import Watch, sure_of
 from streamlcn.ports import Reconstruction, ScanResult
 
 if TYPE_CHECKING:
     from streamlcn.morphometry import Analysis
-    from streamlcn.pipeline._watch import Watch
 
 __all__ = ["Conclusion", "conclude"]
 
@@ -44,38 +44,60 @@ class Conclusion:
 def conclude(end: Conclusion) -> None:
     """Reconstruct, segment, measure, write and commit, in that order; raises a `FailedScan`."""
     volume = _reconstruct(end)
-    labels = _segment(end, volume)
+    found = _segment(end, volume)
     end.watch.phase("measuring")
     with end.parts.telemetry.timed("measure"):
-        analysis = analyse(labels, end.scan.voxel_size_um, end.parts.profile.morphometry)
+        analysis = analyse(found.labels, end.scan.voxel_size_um, end.parts.profile.morphometry)
     end.watch.phase("writing")
     with end.parts.telemetry.timed("write"):
-        _write(end, volume, labels, analysis)
-        metadata = _closing_metadata(end, volume, analysis)
+        _write(end, volume, found.labels, analysis)
+        beware = _beware(end, found)
+        metadata = _closing_metadata(end, found, analysis, [text for text, _ in beware])
         end.result.commit(end.status, metadata)
-    _announce(end, metadata)
+    for text, section in beware:
+        end.watch.warn(text, runbook=section)
+    _announce(end, metadata, found.within)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segmented:
+    """Labels (z, y, x), the bounds that the network gives the porosity, and how unlike its training data."""
+
+    labels: npt.NDArray[np.uint8]
+    within: tuple[float, float] | None
+    score: float | None
+    is_unlike: bool
 
 
 def _reconstruct(end: Conclusion) -> npt.NDArray[np.float32]:
     end.watch.phase("reconstructing")
     parts: list[npt.NDArray[np.float32]] = []
     with end.parts.telemetry.timed("reconstruct"):
-        parts.extend(slab.voxels for slab in end.session.finish())
+        for slab in end.session.finish():
+            parts.append(slab.voxels)
+            end.parts.telemetry.beat("reconstruct")
         volume = parts[0] if len(parts) == 1 else np.concatenate(parts)
     end.watch.say_centre(end.session)
     end.watch.show(volume, None)
     return volume
 
 
-def _segment(end: Conclusion, volume: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def _segment(end: Conclusion, volume: npt.NDArray[np.float32]) -> _Segmented:
     end.watch.phase("segmenting")
     labels = np.empty(volume.shape, np.uint8)
     with end.parts.telemetry.timed("segment"):
-        for mask in end.parts.segmenter.segment(volume):
+        masks = end.parts.segmenter.segment(volume)
+        for mask in masks:
+            end.parts.telemetry.beat("segment")
             labels[mask.z_start : mask.z_start + len(mask.classes)] = mask.classes
+        score, is_unlike = end.parts.segmenter.ood(volume)
     blank_outside(labels)
+    shares = np.bincount(labels.ravel(), minlength=len(CLASS_NAMES)) / max(1, labels.size)
+    for name, share in zip(CLASS_NAMES, shares.tolist(), strict=True):
+        end.parts.telemetry.level("mask_class_ratio", share, **{"class": name})
     end.watch.show(volume, labels)
-    return labels
+    end.parts.emit({"event": "ood", "score": score, "flag": is_unlike})
+    return _Segmented(labels=labels, within=sure_of(masks), score=score, is_unlike=is_unlike)
 
 
 def _write(
@@ -100,43 +122,51 @@ def _write(
         }
         end.result.create_array(key, array.shape, array.dtype, metadata)
         end.result.write_array(key, 0, array)
+        end.parts.telemetry.beat("write")
     end.result.write_table("lacunae", analysis.lacunae_table)
     end.result.write_table("thickness_histogram", analysis.thickness_histogram)
 
 
-def _closing_metadata(end: Conclusion, volume: npt.NDArray[np.float32], analysis: Analysis) -> dict[str, Any]:
-    pixels, stderr, state = end.session.centre
-    score, flag = end.parts.segmenter.ood(volume)
-    warnings = list(end.warnings)
-    if flag:
-        warnings.append(
-            f"this volume is unlike the model's training data (score {score:.2f}): "
+def _beware(end: Conclusion, found: _Segmented) -> list[tuple[str, str]]:
+    """Return what a reader of the result has to know, each with its section of the runbook."""
+    beware = [(text, "scan-partial") for text in end.warnings]
+    if found.is_unlike:
+        text = (
+            f"this volume is unlike the model's training data (score {found.score:.2f}): "
             "fine-tune the model before believing its numbers"
         )
+        beware.append((text, "out-of-distribution"))
+    pixels, stderr, _ = end.session.centre
     if stderr is not None and stderr > _UNSURE_PX:
-        warnings.append(
+        text = (
             f"the centre of rotation, {pixels:g} pixels, is known to {stderr:.2g} pixels only: look at the "
             "slices, or name the centre (reconstruction.centre.value) and process the scan again"
         )
+        beware.append((text, "centre-uncertain"))
+    return beware
+
+
+def _closing_metadata(
+    end: Conclusion, found: _Segmented, analysis: Analysis, warnings: list[str]
+) -> dict[str, Any]:
+    pixels, stderr, state = end.session.centre
     return {
         "completeness": completeness_metadata(end.completeness),
         "centre": {"pixels": pixels, "stderr_pixels": stderr, "state": state},
-        "ood": {"score": score, "flag": flag},
+        "ood": {"score": found.score, "flag": found.is_unlike},
         "warnings": warnings,
         **morphometry_metadata(analysis.morphometry.model_dump(mode="json")),
     }
 
 
-def _announce(end: Conclusion, metadata: dict[str, Any]) -> None:
+def _announce(end: Conclusion, metadata: dict[str, Any], within: tuple[float, float] | None) -> None:
     parts, status = end.parts, end.status
     seconds = None
     if end.last_projection_s is not None:
         seconds = parts.clock() - end.last_projection_s
     parts.telemetry.count("scans", outcome=status)
-    end.watch.numbers({key: metadata[key] for key in ("lcn", "bone", "lacunae")}, provisional=False)
-    parts.emit({"event": "ood", **metadata["ood"]})
-    for text in metadata["warnings"]:
-        end.watch.warn(text)
+    values = {key: metadata[key] for key in ("lcn", "bone", "lacunae")}
+    end.watch.numbers(values, provisional=False, within=within)
     end.watch.phase(status)
     used, expected = end.completeness.projections_used, end.completeness.projections_expected
     parts.emit(

@@ -47,11 +47,14 @@ class ScanRun:
         self._session: Reconstruction | None = None
         self._waiting: list[FrameRef] = []
         self._used: set[int] = set()
+        self._highest = -1
         self._last_projection_s: float | None = None
         self._watch = Watch(scan, parts)
         self._check = FrameCheck(parts.frames, parts.telemetry)
         metadata = opening_metadata(scan, parts)
-        self._result = self._stack.enter_context(parts.store.open(scan, parts.recipe.hash, metadata))
+        with parts.telemetry.timed("write"):  # the server may be slow to answer
+            result = parts.store.open(scan, parts.recipe.hash, metadata)
+        self._result = self._stack.enter_context(result)
         self._watch.phase("acquiring", received=0)
 
     def close(self) -> None:
@@ -66,19 +69,25 @@ class ScanRun:
         self._last_projection_s = arrived_s
         self._parts.telemetry.count("frames_received", len(projections))
         self._waiting.extend(projections)
+        self._highest = max(self._highest, *(ref.index for ref in projections))
         if self._session is not None:
             self._drain(self._session)
-        self._watch.phase("acquiring", received=len(self._used) + len(self._waiting))
+        else:
+            self._parts.emit({"event": "stage", "stage": "correct", "queue": len(self._waiting)})
+        received = len(self._used) + len(self._waiting)
+        self._watch.phase("acquiring", received=received, missing=max(0, self._highest + 1 - received))
 
     def take_reference(self, update: ReferenceReady) -> None:
         """Average flats and darks and open the reconstruction; projections that waited go in now."""
         if self._session is not None:
             return
+        self._parts.telemetry.count("frames_received", len(update.flats) + len(update.darks))
         with self._parts.telemetry.timed("correct"):
             reference = self._reference(update)
         session = self._parts.reconstructor.start(self.scan, reference)
         self._session = self._stack.enter_context(session)
         self._drain(self._session)
+        self._parts.emit({"event": "stage", "stage": "correct", "queue": 0})
 
     def finish(self, ended: ScanEnded) -> None:
         """Reconstruct what remains, segment, measure, write and commit; raises a `FailedScan`."""
@@ -88,6 +97,8 @@ class ScanRun:
         completeness = replace(ended.completeness, projections_used=len(self._used))
         self._count_losses(completeness)
         status, warnings = self._verdict(ended, completeness)
+        missing = len(completeness.missing) + self._check.set_aside
+        self._watch.phase("reconstructing", received=len(self._used), missing=missing)
         conclude(
             Conclusion(
                 scan=self.scan,
@@ -117,6 +128,7 @@ class ScanRun:
     def _drain(self, session: Reconstruction) -> None:
         waiting, self._waiting = self._waiting, []
         for ref in waiting:
+            self._parts.telemetry.beat("worker")  # a file may keep the reader waiting
             pixels = self._check.read_or_set_aside(ref)
             if pixels is None:
                 continue

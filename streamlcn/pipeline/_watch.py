@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from streamlcn.model import Label, Scan
 from streamlcn.pipeline._parts import Parts
-from streamlcn.pipeline._preview import centre_slices, encode_png
+from streamlcn.pipeline._preview import centre_slices, encode_labels, encode_png
 from streamlcn.pipeline._view import blank_outside
-from streamlcn.ports import Reconstruction
+from streamlcn.ports import KnowsPorosity, Reconstruction, ShowsPlanes
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "sure_of"]
 
 _SECONDS_BETWEEN_COUNTS = 0.1
+_PLANES = ("xy", "xz", "yz")
 
 
 class Watch:
@@ -27,7 +28,7 @@ class Watch:
         self._parts = parts
         self._phase = ""
         self._said_s = -math.inf
-        self._received = 0
+        self._received = self._missing = 0
         live = parts.profile.live
         planned = scan.projection_count or 0
         self._slice_step = max(1, round(planned * live.preview_share)) if planned else 50
@@ -35,11 +36,14 @@ class Watch:
         self._next_slice = self._slice_step
         self._next_labels = self._label_step
 
-    def phase(self, phase: str, *, received: int | None = None, **more: Any) -> None:
-        """Say where the scan is; repeated counts within a tenth of a second are kept back."""
+    def phase(self, phase: str, *, received: int | None = None, missing: int | None = None) -> None:
+        """Say where the scan is; repeated counts within a tenth of a second are kept back.
+
+        ``received`` and ``missing`` (projections) stay as they were unless given.
+        """
         now = self._parts.clock()
-        if received is not None:
-            self._received = received
+        self._received = self._received if received is None else received
+        self._missing = self._missing if missing is None else missing
         planned = self._scan.projection_count
         is_news = phase != self._phase or received in (planned, 0)
         if not is_news and now - self._said_s < _SECONDS_BETWEEN_COUNTS:
@@ -52,10 +56,10 @@ class Watch:
                 "phase": phase,
                 "received": self._received,
                 "expected": planned,
+                "missing": self._missing,
                 "started_s": self._scan.started_s,
                 "sample": self._scan.plan.get("sample_name"),
                 "plan": self._scan.plan.get("plan_name"),
-                **more,
             }
         )
 
@@ -71,7 +75,7 @@ class Watch:
         )
 
     def maybe_preview(self, session: Reconstruction, used: int) -> None:
-        """Show a slice, and more rarely labels and a provisional porosity, when enough is new."""
+        """Show slices, and more rarely labels and a provisional porosity, when enough is new."""
         self._say_centre(session)
         if used == self._scan.projection_count:
             return  # the whole volume comes next
@@ -81,19 +85,28 @@ class Watch:
             self._provisional_labels(session, used)
         elif used >= self._next_slice:
             self._next_slice = used + self._slice_step
-            middle = self._depth // 2
-            self._picture("xy", session.preview(middle), z=middle, received=used, provisional=True)
+            self._slices(session, used)
 
     def show(self, volume: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8] | None) -> None:
         """Show the three centre slices of the finished volume, or of its labels."""
-        planes = centre_slices(volume)
-        masks = centre_slices(labels) if labels is not None else {}
-        for plane, grey in planes.items():
-            self._picture(plane, grey, labels=masks.get(plane), received=self._received, provisional=False)
+        for plane, picture in centre_slices(volume if labels is None else labels).items():
+            kind = "reconstruction" if labels is None else "labels"
+            self._picture(plane, kind, picture, received=self._received, provisional=False)
 
-    def numbers(self, values: dict[str, Any], *, provisional: bool) -> None:
-        """Say morphometry, provisional or final."""
-        self._parts.emit({"event": "morphometry", "provisional": provisional, "values": values})
+    def numbers(
+        self, values: dict[str, Any], *, provisional: bool, within: tuple[float, float] | None = None
+    ) -> None:
+        """Say morphometry, provisional or final; ``within`` is how far the porosity can be believed."""
+        low, high = within or (None, None)
+        self._parts.emit(
+            {
+                "event": "morphometry",
+                "provisional": provisional,
+                "values": values,
+                "porosity_low": low,
+                "porosity_high": high,
+            }
+        )
 
     def say_centre(self, session: Reconstruction) -> None:
         """Say the centre of rotation as it stands."""
@@ -108,40 +121,66 @@ class Watch:
         if self._parts.clock() - self._said_s >= _SECONDS_BETWEEN_COUNTS:
             self.say_centre(session)
 
+    def _slices(self, session: Reconstruction, used: int) -> None:
+        """Show what there is of the three middle planes; of the xy plane alone where no more is offered."""
+        middle = self._depth // 2
+        with self._parts.telemetry.timed("reconstruct"):
+            planes: tuple[npt.NDArray[np.float32], ...] = (
+                session.preview_slices() if isinstance(session, ShowsPlanes) else (session.preview(middle),)
+            )
+        for plane, grey in zip(_PLANES, planes, strict=False):
+            self._picture(plane, "reconstruction", grey, received=used, provisional=True)
+
     def _provisional_labels(self, session: Reconstruction, used: int) -> None:
+        self._slices(session, used)
         half = self._parts.profile.live.provisional_slices // 2
         middle = self._depth // 2
         low, high = max(0, middle - half), min(self._depth, middle + half)
-        thin = np.stack([session.preview(z) for z in range(low, high)])
-        labels = np.concatenate([mask.classes for mask in self._parts.segmenter.segment(thin)])
+        with self._parts.telemetry.timed("segment"):
+            thin = np.stack([session.preview(z) for z in range(low, high)])
+            masks = self._parts.segmenter.segment(thin)
+            labels = np.concatenate([mask.classes for mask in masks])
         blank_outside(labels)
-        centre = len(thin) // 2
-        self._picture("xy", thin[centre], z=middle, received=used, provisional=True)
-        self._picture("xy", thin[centre], labels=labels[centre], z=middle, received=used, provisional=True)
-        counts = np.bincount(labels.ravel(), minlength=4)
-        tissue = int(counts[[Label.BONE, Label.LCN, Label.SHADE_OFF]].sum())
-        if tissue:
-            share = float(counts[Label.LCN] / tissue)
-            self.numbers({"lcn": {"porosity": share}, "projections": used}, provisional=True)
+        whole = np.zeros((self._depth, *labels.shape[1:]), np.uint8)  # nothing is known above and below
+        whole[low:high] = labels
+        for plane, picture in centre_slices(whole).items():
+            self._picture(plane, "labels", picture, received=used, provisional=True)
+        shares = [_porosity(slice_) for slice_ in labels]
+        share = _porosity(labels)
+        if share is not None:
+            within = sure_of(masks) or _range(shares)
+            self.numbers({"lcn": {"porosity": share}, "projections": used}, provisional=True, within=within)
 
     def _picture(
-        self,
-        plane: str,
-        grey: npt.NDArray[Any],
-        *,
-        labels: npt.NDArray[Any] | None = None,
-        received: int,
-        provisional: bool,
-        z: int | None = None,
+        self, plane: str, kind: str, picture: npt.NDArray[Any], *, received: int, provisional: bool
     ) -> None:
         self._parts.emit(
             {
                 "event": "preview",
                 "plane": plane,
-                "kind": "reconstruction" if labels is None else "labels",
-                "png": encode_png(grey, labels),
+                "kind": kind,
+                "png": encode_png(picture) if kind == "reconstruction" else encode_labels(picture),
                 "provisional": provisional,
-                "z": z,
+                "z": self._depth // 2 if plane == "xy" else None,
                 "received": received,
             }
         )
+
+
+def sure_of(masks: object) -> tuple[float, float] | None:
+    """Return (low, high) porosity as the network's probabilities give it; None where nobody can tell."""
+    found = masks.porosity if isinstance(masks, KnowsPorosity) else None
+    return None if found is None else (found.low, found.high)
+
+
+def _range(shares: list[float | None]) -> tuple[float, float] | None:
+    """Return the least and the largest porosity among slices: how far they agree."""
+    known = [share for share in shares if share is not None]
+    return (min(known), max(known)) if known else None
+
+
+def _porosity(labels: npt.NDArray[np.uint8]) -> float | None:
+    """Return LCN over tissue; None without tissue."""
+    counts = np.bincount(labels.ravel(), minlength=4)
+    tissue = int(counts[[Label.BONE, Label.LCN, Label.SHADE_OFF]].sum())
+    return float(counts[Label.LCN] / tissue) if tissue else None

@@ -6,6 +6,7 @@ counted. Nothing that a result needs travels here.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -61,15 +62,25 @@ class EventSender:
         self._socket.setsockopt(zmq.SNDHWM, _WAITING)
         self._socket.setsockopt(zmq.LINGER, 1000)
         self._socket.connect(address)
-        self.dropped = 0
+        self._lock = threading.Lock()  # the store's connections send too
+        self.dropped = self._told = 0
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        """Send one event or drop it; never waits and never raises."""
-        payload = msgpack.packb(event, default=_plain)
+        """Send one event or drop it; from any thread; never waits and never raises."""
+        with self._lock:
+            if not self._sent(event):
+                self.dropped += 1
+            elif (more := self.dropped - self._told) and self._sent(
+                {"event": "count", "what": "events_dropped", "amount": more, "labels": {}}
+            ):
+                self._told = self.dropped
+
+    def _sent(self, event: Mapping[str, Any]) -> bool:
         try:
-            self._socket.send(payload, zmq.NOBLOCK)
+            self._socket.send(msgpack.packb(event, default=_plain), zmq.NOBLOCK)
         except zmq.Again:
-            self.dropped += 1
+            return False
+        return True
 
     def close(self) -> None:
         """Send what waits (up to a second) and close; may be called twice."""

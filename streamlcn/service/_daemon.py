@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
-from streamlcn.documents import JournalFull, JournalWriter, Received, ZmqSource
+from streamlcn.documents import Cursor, JournalFull, JournalWriter, Received, ZmqSource
 from streamlcn.errors import BadInput
 from streamlcn.ports import Clock
 from streamlcn.profile import Profile
+from streamlcn.service._backlog import Backlog
 from streamlcn.service._channel import EventReceiver
+from streamlcn.service._reports import Reports
 from streamlcn.service._supervisor import Supervisor
-from streamlcn.telemetry import Health, PrometheusTelemetry, SystemdNotifier
+from streamlcn.telemetry import (
+    BadEvent,
+    Health,
+    PrometheusTelemetry,
+    SystemdNotifier,
+    events,
+    parse_event,
+)
 from streamlcn.web import Board, make_app, serve
 
 __all__ = ["Daemon"]
@@ -25,7 +35,6 @@ _log = structlog.get_logger(__name__)
 
 _WAIT_S = 0.05
 _AT_A_TIME = 200
-_REPORT_S = 1.0
 _BAD_INPUT = 2
 
 
@@ -69,10 +78,10 @@ class Daemon:
         command = [*worker, "--events", self._events.address, "--parent", str(os.getpid())]
         self._supervisor = Supervisor(command, clock, on_restart=self._bury)
         self._notifier = SystemdNotifier(self.health, environ)
+        self._backlog = Backlog(clock)
+        self._reports = Reports(profile, self.telemetry, self._tell, self._warn, clock)
         self._in_hand: Received | None = None
-        self._reported_s = float("-inf")
-        self._rejected: dict[str, int] = {}
-        self._is_full = self._is_nearly_full = False
+        self._is_full = False
 
     @property
     def url(self) -> str:
@@ -88,11 +97,9 @@ class Daemon:
         """Receive and keep what came, pass on what the worker says, look after the worker."""
         self._receive()
         for event in self._events.drain():
-            self._tell(event)
+            self._hear(event)
         self._supervisor.step()
-        if self._clock() - self._reported_s >= _REPORT_S:
-            self._reported_s = self._clock()
-            self._report()
+        self._reports.step(self._source, self._journal, self._backlog, self._events, self._supervisor.pid)
         self._notifier.step()
 
     def close(self) -> None:
@@ -101,6 +108,7 @@ class Daemon:
         self._source.close()
         while self._keep_next(0.0):
             pass
+        self._reports.close()
         self._supervisor.stop()
         self._journal.close()
         self._events.close()
@@ -121,7 +129,7 @@ class Daemon:
         if self._in_hand is None:
             return False
         try:
-            self._journal.append(self._in_hand.message)
+            self._backlog.came(self._journal.append(self._in_hand.message))
         except JournalFull as error:
             if not self._is_full:
                 self._warn(str(error), "disk-full", level="error")
@@ -132,6 +140,16 @@ class Daemon:
         self._in_hand = None
         return True
 
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        """Take an event of the worker."""
+        if event.get("event") == "read":
+            with suppress(BadEvent):
+                place = parse_event(event)
+                assert isinstance(place, events.Read)
+                self._backlog.read(Cursor(place.segment, place.offset))
+                return
+        self._tell(event)
+
     def _tell(self, event: Mapping[str, Any]) -> None:
         for listener in (self.board, self.health, self.telemetry):
             listener.apply(event)
@@ -140,33 +158,10 @@ class Daemon:
         _log.warning("operator_warning", text=text, runbook=runbook)
         self._tell({"event": "warning", "level": level, "text": text, "runbook": runbook})
 
-    def _report(self) -> None:
-        source, journal = self._source.state, self._journal.state
-        for reason, count in source.rejected.items():
-            if more := count - self._rejected.get(reason, 0):
-                self.telemetry.count("documents_rejected", more, reason=reason)
-        self._rejected = dict(source.rejected)
-        self._tell(
-            {
-                "event": "ingest",
-                "connected": source.is_ready,
-                "documents": sum(source.received.values()),
-                "rejected": sum(source.rejected.values()),
-                "last_document_s": source.last_document_s,
-                "journal_bytes": journal.total_bytes,
-            }
-        )
-        self._tell({"event": "stage", "stage": "ingest", "queue": source.queued})
-        path = self._profile.state_dir
-        self.telemetry.level("disk_free_bytes", shutil.disk_usage(path).free, path=str(path))
-        if journal.is_nearly_full and not self._is_nearly_full:
-            self._warn(f"the disk of {path} is nearly full: {journal.free_bytes / 1e9:.1f} GB", "disk-full")
-        self._is_nearly_full = journal.is_nearly_full
-
     def _bury(self, status: int) -> None:
         if status == _BAD_INPUT:
             raise BadInput("the worker refused to start; its message stands above")
-        reason = "signal" if status < 0 else "exit"
+        reason = "killed" if status == -signal.SIGKILL else "signal" if status < 0 else "exit"
         self.telemetry.count("worker_restarts", reason=reason)
         self.health.forget_worker()
         self.board.forget_worker()

@@ -22,7 +22,7 @@ from streamlcn.documents import (
     save_checkpoint,
 )
 from streamlcn.errors import BadDocument
-from streamlcn.model import FramesReady, ScanEnded, ScanUpdate
+from streamlcn.model import ScanEnded, ScanUpdate
 from streamlcn.pipeline import Parts, Router
 from streamlcn.ports import Clock
 from streamlcn.service._done import DoneRuns
@@ -42,6 +42,11 @@ class Delivery(Protocol):
     @property
     def spooled(self) -> int:
         """How many wait."""
+        ...
+
+    @property
+    def spooled_bytes(self) -> int:
+        """Their size on disk."""
         ...
 
     @property
@@ -130,6 +135,7 @@ class Worker:
 
     def _handle(self, record: JournalRecord) -> None:
         self._latest_s = max(self._latest_s, record.time_s)
+        self._parts.emit({"event": "read", "segment": record.end.segment, "offset": record.end.offset})
         try:
             name, document = decode(record.payload, self._parts.profile.ingest.receive.limits)
         except BadDocument as error:  # ingest lets none through: the limits were changed, or the disk erred
@@ -147,9 +153,6 @@ class Worker:
     def _lead(self, updates: Iterable[ScanUpdate], arrived_s: float | None) -> None:
         for update in updates:
             self._router.handle(update, arrived_s)
-            if isinstance(update, FramesReady):
-                lag_s = 0.0 if arrived_s is None else max(0.0, self._wall() - arrived_s)
-                self._parts.telemetry.level("lag_seconds", lag_s)
             if isinstance(update, ScanEnded):
                 self._done.add(update.scan_uid, self._reader.cursor)
                 self._crashes.forget(update.scan_uid)
@@ -170,7 +173,10 @@ class Worker:
         if not self._router.active and delivery.spooled:
             with self._parts.telemetry.timed("write"):
                 delivery.deliver()
-        self._parts.emit({"event": "store", "spooled": delivery.spooled, "degraded": delivery.is_away})
+        waiting, size = delivery.spooled, delivery.spooled_bytes
+        self._parts.emit(
+            {"event": "store", "spooled": waiting, "spooled_bytes": size, "degraded": delivery.is_away}
+        )
 
     def _say_rejected(self) -> None:
         state = self._assembler.state

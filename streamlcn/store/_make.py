@@ -10,13 +10,18 @@ from streamlcn.ports import ResultStore
 from streamlcn.store._memory import MemoryStore
 from streamlcn.store._spool import SpoolStore
 from streamlcn.store._tiled import TiledStore
+from streamlcn.store._wire import OnRequest
 from streamlcn.store.settings import StoreSettings
 
 __all__ = ["make_store", "read_api_key"]
 
 
 def make_store(
-    settings: StoreSettings, *, environ: Mapping[str, str], spool_dir: Path | None = None
+    settings: StoreSettings,
+    *,
+    environ: Mapping[str, str],
+    spool_dir: Path | None = None,
+    on_request: OnRequest = lambda _outcome, _seconds: None,
 ) -> ResultStore:
     """Return the store that ``settings`` describe; tiled need not be there yet.
 
@@ -27,6 +32,8 @@ def make_store(
     spool_dir
         Where results wait while tiled is away, unless the settings name a folder. Without either, a server
         that is away fails the scan.
+    on_request
+        Told the outcome and the seconds of each request to tiled, from any thread.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def make_store(
     """
     if settings.backend == "memory":
         return MemoryStore()
-    store = TiledStore(settings, read_api_key(settings, environ))
+    store = TiledStore(settings, read_api_key(settings, environ), on_request=on_request)
     folder = settings.spool_dir or spool_dir
     return store if folder is None else SpoolStore(store, folder, retry_s=settings.retry_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ class SpoolStore:
     def spooled(self) -> int:
         """How many results wait to be delivered."""
         return len(self._waiting())
+
+    @property
+    def spooled_bytes(self) -> int:
+        """How much room they take."""
+        sizes = 0
+        for path in self._waiting():
+            with suppress(OSError):  # delivered by now
+                sizes += sum(file.stat().st_size for file in path.iterdir())
+        return sizes
 
     @property
     def is_away(self) -> bool:

@@ -18,7 +18,7 @@ from streamlcn.ports import ScanResult
 from streamlcn.store._blocks import ChunkedArray
 from streamlcn.store._memory import merged
 from streamlcn.store._structure import array_body, chunks_along_z, container_body, plain, table_body
-from streamlcn.store._wire import Node, TiledWire
+from streamlcn.store._wire import Node, OnRequest, TiledWire
 from streamlcn.store.settings import StoreSettings
 
 __all__ = ["RESULT_SPEC", "TiledStore"]
@@ -35,10 +35,17 @@ class TiledStore:
     """
 
     def __init__(
-        self, settings: StoreSettings, api_key: str | None, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        settings: StoreSettings,
+        api_key: str | None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        on_request: OnRequest = lambda _outcome, _seconds: None,
     ) -> None:
         self.settings = settings
-        self.wire = TiledWire(settings.uri, api_key, timeout_s=settings.timeout_s, sleep=sleep)
+        self.wire = TiledWire(
+            settings.uri, api_key, timeout_s=settings.timeout_s, sleep=sleep, on_request=on_request
+        )
         self._pool = ThreadPoolExecutor(settings.connections, thread_name_prefix="tiled")
 
     def open(self, scan: Scan, recipe_hash: str, metadata: Mapping[str, Any]) -> ScanResult:

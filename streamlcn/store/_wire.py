@@ -8,6 +8,7 @@ help, and for a time that the settings state.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,17 @@ from streamlcn.store._refused import ResultRefused
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Node", "TiledWire"]
+__all__ = ["Node", "OnRequest", "TiledWire"]
 
 Node = tuple[str, ...]
 """Keys from the server's root down."""
 
+OnRequest = Callable[[str, float], None]
+"""Takes the outcome of each request ("ok", "refused", "failed") and its seconds; from any thread."""
+
 _PAUSES_S = (0.1, 0.4, 1.0)  # before the second, third and fourth try
 _LOCKED_OUT = (401, 403, 404)  # a key or a server may be put right
+_ANSWERS = (404, 409)  # to "is it there?" and "make it"
 _CONNECT_S = 3.0
 _IMPATIENT_S = 5.0
 
@@ -34,7 +39,13 @@ class TiledWire:
     """One server, spoken to over a few kept-alive connections. May be used from several threads."""
 
     def __init__(
-        self, uri: str, api_key: str | None, *, timeout_s: float, sleep: Callable[[float], None]
+        self,
+        uri: str,
+        api_key: str | None,
+        *,
+        timeout_s: float,
+        sleep: Callable[[float], None],
+        on_request: OnRequest = lambda _outcome, _seconds: None,
     ) -> None:
         self.uri = uri.rstrip("/")
         self._sleep = sleep
@@ -42,6 +53,7 @@ class TiledWire:
         if api_key:
             self._headers["Authorization"] = f"Apikey {api_key}"
         self._timeout_s = timeout_s
+        self._on_request = on_request
         self._lock = threading.Lock()
         self._open_client: httpx.Client | None = None
 
@@ -117,7 +129,7 @@ class TiledWire:
         cause: Exception | None = None
         for pause in (*_PAUSES_S, None) if is_patient else (None,):
             try:
-                answer = self._client().request(
+                answer = self._once(
                     method,
                     url,
                     params=parameters,
@@ -142,6 +154,18 @@ class TiledWire:
             f"tiled at {self.uri}: {method} {url.removeprefix(self.uri)} failed: {problem}; "
             "see the server's log, and `streamlcn check` for address and key"
         ) from cause
+
+    def _once(self, method: str, url: str, **more: Any) -> httpx.Response:
+        """Send one request and tell how it went."""
+        began_s, outcome = time.perf_counter(), "failed"
+        try:
+            answer = self._client().request(method, url, **more)
+            if answer.status_code < 500 and answer.status_code != 429:
+                is_taken = answer.is_success or answer.status_code in _ANSWERS
+                outcome = "ok" if is_taken else "refused"
+            return answer
+        finally:
+            self._on_request(outcome, time.perf_counter() - began_s)
 
     def _client(self) -> httpx.Client:
         with self._lock:

@@ -1,6 +1,7 @@
 """Numbers, health and logs of the service, for people who keep it running."""
 
 from streamlcn.telemetry._catalogue import CATALOGUE, PREFIX, STAGES, Metric
+from streamlcn.telemetry._devices import DeviceWatch
 from streamlcn.telemetry._health import Health
 from streamlcn.telemetry._logging import configure_logging
 from streamlcn.telemetry._notify import SystemdNotifier
@@ -14,6 +15,7 @@ __all__ = [
     "PREFIX",
     "STAGES",
     "BadEvent",
+    "DeviceWatch",
     "EventTelemetry",
     "Health",
     "Metric",

@@ -11,18 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["CATALOGUE", "OTHER", "PREFIX", "STAGES", "Metric"]
+from streamlcn.model import CLASS_NAMES
+
+__all__ = ["CATALOGUE", "OTHER", "PREFIX", "QUEUES", "STAGES", "Metric"]
 
 PREFIX = "streamlcn_"
 OTHER = "other"
 STAGES = ("ingest", "correct", "reconstruct", "segment", "measure", "write")
+QUEUES = ("ingest", "correct", "write")
 
 _NAMES = (
     "start", "descriptor", "event", "event_page", "resource", "datum", "datum_page",
     "stream_resource", "stream_datum", "stop", OTHER,
 )  # fmt: skip
 _REJECTED = ("undecodable", "unsafe", "too_large", "invalid", "orphaned", OTHER)
-_OUTCOMES = ("complete", "partial", "failed", "aborted", OTHER)
+_OUTCOMES = ("complete", "partial", "failed", OTHER)
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0)
 
 
@@ -61,10 +64,10 @@ _TABLE = (
     # ingest
     _counter("documents_received", "Documents that were journalled.", name=_NAMES),
     _counter("documents_rejected", "Documents that could not be used.", reason=_REJECTED),
-    _counter("documents_missing", "Documents that the plan promised and that never came."),
+    _counter("documents_dropped", "Documents that found the receive queue full and were lost."),
     _counter("frames_received", "Projections, flats and darks whose pixels were announced."),
     _counter("frames_duplicate", "Frames announced twice."),
-    _counter("frames_missing", "Frames that never came.", reason=("gap", "late", "corrupt", OTHER)),
+    _counter("frames_missing", "Frames that never came.", reason=("gap", "corrupt", OTHER)),
     _counter("frames_dropped", "Frames of a scan that had already failed or was refused."),
     _gauge("frames_expected", "Projections that the plan of the current scan names; 0 where none does."),
     _gauge("subscriber_connected", "1 while the 0MQ subscription stands."),
@@ -80,21 +83,27 @@ _TABLE = (
     _gauge("last_result_timestamp_seconds", "When something new was readable.",
            product=("preview", "result")),
     # lag
-    _gauge("lag_seconds", "How long the oldest frame has waited for the worker."),
-    _gauge("lag_frames", "Frames that wait for the worker."),
+    _gauge("lag_seconds", "How long the oldest document that the worker has not read has waited."),
+    _gauge("lag_documents", "Documents that wait for the worker."),
+    _gauge("loop_stall_seconds", "Longest round of the receiving loop in the last second."),
     # stages
-    _histogram("stage_duration_seconds", "Time one piece of work took.", stage=STAGES),
+    _histogram("stage_duration_seconds", "Time one piece of work took.", stage=STAGES[1:]),
     _gauge("stage_heartbeat_timestamp_seconds", "When it last beat.", stage=(*STAGES, "worker")),
-    _gauge("queue_depth", "Items that wait before the stage.", stage=STAGES),
-    _gauge("queue_capacity", "Most items that may wait before the stage.", stage=STAGES),
-    _counter("backpressure_seconds", "Time the stage waited for the next one.", stage=STAGES),
+    _gauge("queue_depth", "Documents before ingest, frames before correct, results before write.",
+           queue=QUEUES),
+    _gauge("receive_queue_bytes", "Documents received and not yet on disk."),
+    _gauge("receive_queue_capacity_bytes", "Most of them that may wait."),
+    _counter("events_dropped", "Operator events that the worker could not send."),
     _counter("events_rejected", "Operator events that were not understood.",
              reason=("unknown", "malformed", "unknown_metric", OTHER)),
     # worker and GPU
-    _counter("worker_restarts", "Deaths of the worker.", reason=("exit", "signal", "out_of_memory", OTHER)),
-    _counter("device_out_of_memory", "Times the device's memory did not suffice."),
+    _counter("worker_restarts", "Deaths of the worker; killed: by SIGKILL, mostly for want of memory.",
+             reason=("exit", "signal", "killed", OTHER)),
+    _gauge("worker_resident_bytes", "Memory of the worker; 0 while there is none."),
     _gauge("gpu_memory_used_bytes", "Memory of the device in use.", gpu=()),
     _gauge("gpu_memory_total_bytes", "Memory of the device.", gpu=()),
+    _gauge("gpu_utilization_ratio", "Share of the time in which the device worked.", gpu=()),
+    _gauge("gpu_temperature_celsius", "Temperature of the device.", gpu=()),
     # quality
     _gauge("rotation_center_pixels", "Centre of rotation, 0.0 at the centre of column 0."),
     _gauge("rotation_center_stderr_pixels", "Its standard error; NaN while unknown."),
@@ -102,11 +111,13 @@ _TABLE = (
     _gauge("ood_score", "How unlike the training data the last volume is; NaN where nobody can tell."),
     _gauge("ood_flagged", "1 while the last volume was too unlike the training data."),
     _gauge("lcn_porosity_ratio", "LCN over bone plus LCN.", state=("provisional", "final")),
+    _gauge("mask_class_ratio", "Share of the last volume's voxels.", **{"class": CLASS_NAMES}),
     # output
-    _counter("tiled_writes", "Requests to tiled.", outcome=("ok", "retried", "spooled", "failed", OTHER)),
-    _histogram("tiled_write_duration_seconds", "Time one write to tiled took."),
+    _counter("tiled_requests", "Requests to tiled, repetitions included.",
+             outcome=("ok", "refused", "failed")),
+    _histogram("tiled_request_duration_seconds", "Time one request to tiled took."),
     _gauge("spool_items", "Results that wait for tiled."),
-    _gauge("spool_bytes", "Their size."),
+    _gauge("spool_bytes", "Their size on disk."),
     _gauge("store_degraded", "1 while tiled cannot be written to."),
     _gauge("disk_free_bytes", "Free space where the state folder is.", path=()),
 )  # fmt: skip

@@ -36,15 +36,16 @@ def readings(event: events.Event, now_s: float) -> Iterator[Reading]:
         case events.Beat():
             yield _heart(event.stage, now_s)
         case events.Stage():
-            yield Reading("gauge", "queue_depth", event.queue, {"stage": event.stage})
-            if event.capacity is not None:
-                yield Reading("gauge", "queue_capacity", event.capacity, {"stage": event.stage})
+            yield Reading("gauge", "queue_depth", event.queue, {"queue": event.stage})
         case events.Preview():
             yield _readable("preview", now_s)
         case events.ScanPhase():
             yield from _scan(event, now_s)
-        case events.Ingest() | events.Store():
-            yield from _plumbing(event)
+        case events.Request():
+            yield Reading("counter", "tiled_requests", 1, {"outcome": event.outcome})
+            yield Reading("histogram", "tiled_request_duration_seconds", event.seconds)
+        case events.Ingest() | events.Lag() | events.Store():
+            yield from _plumbing(event, now_s)
         case _:
             yield from _quality(event, now_s)
 
@@ -57,15 +58,22 @@ def _scan(event: events.ScanPhase, now_s: float) -> Iterator[Reading]:
         yield Reading("gauge", "scan_start_timestamp_seconds", event.started_s or now_s)
 
 
-def _plumbing(event: events.Ingest | events.Store) -> Iterator[Reading]:
-    if isinstance(event, events.Store):
-        yield Reading("gauge", "spool_items", event.spooled)
-        yield Reading("gauge", "store_degraded", float(event.degraded))
-        return
-    yield Reading("gauge", "subscriber_connected", float(event.connected))
-    yield Reading("gauge", "journal_bytes", event.journal_bytes)
-    if event.last_document_s is not None:
-        yield Reading("gauge", "last_document_timestamp_seconds", event.last_document_s)
+def _plumbing(event: events.Ingest | events.Lag | events.Store, now_s: float) -> Iterator[Reading]:
+    match event:
+        case events.Store():
+            yield Reading("gauge", "spool_items", event.spooled)
+            yield Reading("gauge", "spool_bytes", event.spooled_bytes)
+            yield Reading("gauge", "store_degraded", float(event.degraded))
+            yield Reading("gauge", "queue_depth", event.spooled, {"queue": "write"})
+        case events.Lag():
+            yield Reading("gauge", "lag_documents", event.documents)
+            yield Reading("gauge", "lag_seconds", event.seconds)
+        case events.Ingest():
+            yield Reading("gauge", "subscriber_connected", float(event.connected))
+            yield _heart("ingest", now_s)
+            yield Reading("gauge", "journal_bytes", event.journal_bytes)
+            if event.last_document_s is not None:
+                yield Reading("gauge", "last_document_timestamp_seconds", event.last_document_s)
 
 
 def _quality(event: events.Event, now_s: float) -> Iterator[Reading]:

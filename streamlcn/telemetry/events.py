@@ -29,11 +29,14 @@ __all__ = [
     "Count",
     "Event",
     "Ingest",
+    "Lag",
     "Level",
     "Model",
     "Morphometry",
     "Ood",
     "Preview",
+    "Read",
+    "Request",
     "Result",
     "ScanPhase",
     "Stage",
@@ -120,11 +123,13 @@ class Centre(_Event):
 
 
 class Morphometry(_Event):
-    """Numbers, nested as in a result's metadata."""
+    """Numbers, nested as in a result's metadata, and between what bounds the porosity can be believed."""
 
     event: Literal["morphometry"] = "morphometry"
     provisional: bool
     values: dict[str, Any]
+    porosity_low: float | None = None
+    porosity_high: float | None = None
 
 
 class Model(_Event):
@@ -168,12 +173,11 @@ class Warned(_Event):
 
 
 class Stage(_Event):
-    """A stage's queue."""
+    """How much waits before a stage."""
 
     event: Literal["stage"] = "stage"
     stage: Text
     queue: NonNegativeInt = 0
-    capacity: NonNegativeInt | None = None
 
 
 class Count(_Event):
@@ -216,8 +220,33 @@ class Ingest(_Event):
     connected: bool
     documents: NonNegativeInt = 0
     rejected: NonNegativeInt = 0
+    dropped: NonNegativeInt = 0
     last_document_s: float | None = None
     journal_bytes: NonNegativeInt = 0
+
+
+class Read(_Event):
+    """The place in the journal behind the document that the worker has taken in hand."""
+
+    event: Literal["read"] = "read"
+    segment: NonNegativeInt
+    offset: NonNegativeInt
+
+
+class Lag(_Event):
+    """How far the worker is behind what has come: documents in the journal that it has not read."""
+
+    event: Literal["lag"] = "lag"
+    documents: NonNegativeInt
+    seconds: Annotated[float, Field(ge=0)]
+
+
+class Request(_Event):
+    """One request to tiled has ended."""
+
+    event: Literal["request"] = "request"
+    outcome: Literal["ok", "refused", "failed"]
+    seconds: Annotated[float, Field(ge=0)]
 
 
 class Store(_Event):
@@ -225,18 +254,19 @@ class Store(_Event):
 
     event: Literal["store"] = "store"
     spooled: NonNegativeInt = 0
+    spooled_bytes: NonNegativeInt = 0
     degraded: bool = False
 
 
 Event: TypeAlias = (
     ScanPhase | Preview | Centre | Morphometry | Model | Ood | Result | Warned
-    | Stage | Count | Level | Timed | Beat | Ingest | Store
+    | Stage | Count | Level | Timed | Beat | Ingest | Read | Lag | Request | Store
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 _TYPES = (
     ScanPhase, Preview, Centre, Morphometry, Model, Ood, Result, Warned,
-    Stage, Count, Level, Timed, Beat, Ingest, Store,
+    Stage, Count, Level, Timed, Beat, Ingest, Read, Lag, Request, Store,
 )  # fmt: skip
 _KNOWN = frozenset(kind.model_fields["event"].default for kind in _TYPES)
 

@@ -11,13 +11,15 @@ from typing import Any
 import orjson
 
 from streamlcn.ports import Clock
-from streamlcn.telemetry import STAGES, BadEvent, events, parse_event
+from streamlcn.telemetry import BadEvent, events, parse_event
 from streamlcn.web._scan_card import ScanCard
+from streamlcn.web._stage_bar import StageBar
 from streamlcn.web._tidy import json_ready
 
 __all__ = ["Board"]
 
 _RESULTS, _WARNINGS = 50, 50
+_NOT_SHOWN = (events.Count, events.Level, events.Read, events.Request)
 
 
 class Board:
@@ -41,11 +43,9 @@ class Board:
         self._pictures: dict[tuple[str, str], tuple[int, events.Preview]] = {}
         self._results: list[dict[str, Any]] = []
         self._warnings: deque[dict[str, Any]] = deque(maxlen=_WARNINGS)
-        self._stages: dict[str, dict[str, Any]] = {
-            stage: {"stage": stage, "queue": 0, "capacity": None, "seconds": None, "is_busy": False}
-            for stage in STAGES
-        }
-        self._parts: dict[str, Any] = {"model": None, "ood": None, "ingest": None, "store": None}
+        self._stages = StageBar()
+        self._parts: dict[str, Any] = {"model": None, "ood": None, "ingest": None, "lag": None, "store": None}
+        self._devices: dict[str, dict[str, float]] = {}
         self._fixed = {"profile": profile, "porosity_band": list(porosity_band)}
         self._cached: tuple[int, bytes] = (-1, b"")
         self.rejected = 0
@@ -56,6 +56,8 @@ class Board:
             known = parse_event(event)
         except BadEvent:
             self.rejected += 1
+            return
+        if isinstance(known, _NOT_SHOWN) and not _is_of_device(known):
             return
         with self._lock:
             self._take(known)
@@ -96,8 +98,7 @@ class Board:
     def forget_worker(self) -> None:
         """Show no stage as busy: the worker died and another will start."""
         with self._lock:
-            for stage in self._stages.values():
-                stage["is_busy"] = False
+            self._stages.forget_worker()
             self._version += 1
 
     def _take(self, event: events.Event) -> None:
@@ -115,10 +116,19 @@ class Board:
             case events.Warned():
                 said = event.model_dump(exclude={"event"})
                 self._warnings.appendleft({**said, "at_s": self._wall_s()})
-            case events.Model() | events.Ood() | events.Ingest() | events.Store():
-                self._parts[event.event] = event.model_dump(exclude={"event"})
             case events.Stage() | events.Beat() | events.Timed():
-                self._take_stage(event)
+                self._stages.take(event, self._wall_s())
+            case _:
+                self._take_part(event)
+
+    def _take_part(self, event: events.Event) -> None:
+        match event:
+            case events.Model() | events.Ood() | events.Ingest() | events.Lag() | events.Store():
+                self._parts[event.event] = event.model_dump(exclude={"event"})
+                if isinstance(event, events.Store):
+                    self._stages.take(events.Stage(stage="write", queue=event.spooled), self._wall_s())
+            case events.Level():
+                self._devices.setdefault(event.labels["gpu"], {})[event.what] = event.value
 
     def _take_phase(self, event: events.ScanPhase) -> None:
         if self._scan.uid != event.uid:
@@ -128,18 +138,6 @@ class Board:
         self._scan.phase(event, self._wall_s())
         if event.phase == "failed":
             self._note_result({"uid": event.uid, "status": "failed", "uri": None, "flags": []})
-
-    def _take_stage(self, event: events.Stage | events.Beat | events.Timed) -> None:
-        stage = self._stages.get(event.stage)
-        if stage is None:
-            return
-        match event:
-            case events.Stage():
-                stage.update(queue=event.queue, capacity=event.capacity)
-            case events.Beat():
-                stage.update(is_busy=True, beat_s=self._wall_s())
-            case events.Timed():
-                stage.update(is_busy=False, seconds=event.seconds, beat_s=self._wall_s())
 
     def _note_result(self, result: dict[str, Any]) -> None:
         """Put a result on top; one row per scan and recipe."""
@@ -161,7 +159,8 @@ class Board:
             "now_s": self._wall_s(),
             **self._fixed,
             "scan": self._scan.as_dict(),
-            "stages": list(self._stages.values()),
+            "stages": self._stages.as_list(),
+            "devices": self._devices,
             "pictures": pictures,
             "results": self._results,
             "warnings": list(self._warnings),
@@ -169,3 +168,7 @@ class Board:
         }
         ready: dict[str, Any] = json_ready(status)
         return ready
+
+
+def _is_of_device(event: events.Event) -> bool:
+    return isinstance(event, events.Level) and set(event.labels) == {"gpu"} and len(event.labels["gpu"]) < 4

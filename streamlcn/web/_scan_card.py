@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, TypeAlias
 
 from streamlcn.telemetry import events
 
 __all__ = ["ScanCard"]
+
+_Porosity: TypeAlias = tuple[int, float, bool, float | None, float | None]
+"""Projections received, porosity, whether it is provisional, and the bounds it can be believed within."""
 
 _HISTORY = 200
 _RATE_OVER_S = 10.0
@@ -25,7 +28,8 @@ class ScanCard:
         self._centres: list[tuple[int, float]] = []
         self._values: dict[str, Any] | None = None
         self._are_provisional = True
-        self._porosity: list[tuple[int, float, bool]] = []
+        self._porosity: list[_Porosity] = []
+        self._within: tuple[float | None, float | None] = (None, None)
         self._ended_s: float | None = None
 
     @property
@@ -56,10 +60,12 @@ class ScanCard:
         if event.provisional and not self._are_provisional:
             return
         self._values, self._are_provisional = event.values, event.provisional
+        self._within = (event.porosity_low, event.porosity_high)
         lcn = event.values.get("lcn")
         porosity = lcn.get("porosity") if isinstance(lcn, dict) else None
         if isinstance(porosity, int | float):
-            self._porosity = _thin([*self._porosity, (self._received, float(porosity), event.provisional)])
+            point = (self._received, float(porosity), event.provisional, *self._within)
+            self._porosity = _thin([*self._porosity, point])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card for the page."""
@@ -72,7 +78,12 @@ class ScanCard:
             "centre_history": self._centres,
             "morphometry": None
             if self._values is None
-            else {"provisional": self._are_provisional, "values": self._values},
+            else {
+                "provisional": self._are_provisional,
+                "values": self._values,
+                "porosity_low": self._within[0],
+                "porosity_high": self._within[1],
+            },
             "porosity_history": self._porosity,
         }
 

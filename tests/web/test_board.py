@@ -20,7 +20,7 @@ ANYTHING = st.recursive(
 )
 KINDS = st.sampled_from(
     """scan preview centre morphometry model ood result warning stage count level timed beat ingest
-    store""".split()  # noqa: SIM905
+    read lag request store""".split()  # noqa: SIM905
 )
 KEYS = st.sampled_from(
     """uid phase received expected plane kind png provisional values score flag status uri text stage queue
@@ -70,11 +70,14 @@ def test_a_provisional_number_never_replaces_a_final_one():
     board.apply(scan(received=50))
     board.apply(numbers(0.03, provisional=True))
     board.apply(scan(received=100))
-    board.apply(numbers(0.02, provisional=False))
+    board.apply({**numbers(0.02, provisional=False), "porosity_low": 0.01, "porosity_high": 0.03})
     board.apply(numbers(0.05, provisional=True))
     card = board.status()["scan"]
-    assert card["morphometry"] == {"provisional": False, "values": {"lcn": {"porosity": 0.02}}}
-    assert card["porosity_history"] == [[50, 0.03, True], [100, 0.02, False]]
+    assert card["morphometry"] == {
+        "provisional": False, "values": {"lcn": {"porosity": 0.02}},
+        "porosity_low": 0.01, "porosity_high": 0.03,
+    }  # fmt: skip
+    assert card["porosity_history"] == [[50, 0.03, True, None, None], [100, 0.02, False, 0.01, 0.03]]
 
 
 def test_a_new_scan_starts_clean():
@@ -131,25 +134,46 @@ def test_histories_are_bounded_and_keep_the_last():
         board.apply(numbers(received / 1e4, provisional=True))
     history = board.status()["scan"]["porosity_history"]
     assert len(history) <= 200
-    assert history[-1] == [999, 0.0999, True]
+    assert history[-1][:3] == [999, 0.0999, True]
 
 
 def test_stages_are_busy_between_beat_and_end():
-    board = Board()
+    now = [10.0]
+    board = Board(wall_s=lambda: now[0])
     board.apply({"event": "beat", "stage": "segment"})
-    board.apply({"event": "stage", "stage": "segment", "queue": 3, "capacity": 4})
-    segment = board.status()["stages"][3]
-    assert (segment["stage"], segment["is_busy"], segment["queue"], segment["capacity"]) == (
-        "segment",
-        True,
-        3,
-        4,
-    )
-    board.apply({"event": "timed", "stage": "segment", "seconds": 0.5})
-    assert board.status()["stages"][3]["is_busy"] is False
+    now[0] = 12.0
+    board.apply({"event": "beat", "stage": "segment"})  # still at it
+    board.apply({"event": "stage", "stage": "segment", "queue": 3})
+    begun = {"stage": "segment", "queue": 3, "seconds": None, "slowest_s": None, "busy_since_s": 10.0}
+    assert board.status()["stages"][3] == begun
+    for seconds in (0.5, 0.2):
+        board.apply({"event": "timed", "stage": "segment", "seconds": seconds})
+    ended = {**begun, "seconds": 0.2, "slowest_s": 0.5, "busy_since_s": None}
+    assert board.status()["stages"][3] == ended
     board.apply({"event": "beat", "stage": "segment"})
     board.forget_worker()
-    assert board.status()["stages"][3]["is_busy"] is False
+    assert board.status()["stages"][3] == ended
+    board.apply({"event": "store", "spooled": 2})
+    assert board.status()["stages"][5]["queue"] == 2
+
+
+def test_what_is_not_shown_wakes_no_browser():
+    board, heard = Board(), []
+    board.subscribe(lambda: heard.append(1))
+    for quiet in (
+        {"event": "count", "what": "frames_received"},
+        {"event": "level", "what": "scan_active", "value": 1.0},
+        {"event": "read", "segment": 1, "offset": 9},
+        {"event": "request", "outcome": "ok", "seconds": 0.1},
+    ):
+        board.apply(quiet)
+    assert (heard, board.rejected) == ([], 0)
+    for value in (1e9, 2e9):
+        board.apply(
+            {"event": "level", "what": "gpu_memory_used_bytes", "value": value, "labels": {"gpu": "0"}}
+        )
+    assert board.status()["devices"] == {"0": {"gpu_memory_used_bytes": 2e9}}
+    assert len(heard) == 2
 
 
 def test_every_phase_is_shown():
