@@ -13,11 +13,13 @@ import click
 from rich.progress import Progress
 
 from streamlcn.cli._output import console, json_option, print_json, set_option
+from streamlcn.cli._volumes import positive
 from streamlcn.errors import BadInput
 
 if TYPE_CHECKING:
     from streamlcn.model import ScanUpdate
     from streamlcn.profile import Profile
+    from streamlcn.service import Said
 
 __all__ = ["replay"]
 
@@ -29,7 +31,15 @@ _UID = re.compile(r"[0-9a-fA-F-]{32,36}")
 @click.argument("profile")
 @set_option
 @click.option("--run", "uid", help="Of a journal, this raw run alone.")
-@click.option("--voxel-size-um", type=float, help="For a file that does not say its voxel size.")
+@click.option("--voxel-size-um", type=float, callback=positive, help="Of a file that does not say it.")
+@click.option(
+    "--phase-shift-rad", type=float, help="Shift of the Zernike plate, if the file does not say it."
+)
+@click.option(
+    "--line-integrals",
+    is_flag=True,
+    help="Frames of the file are -log(transmission), without references.",
+)
 @json_option
 def replay(
     source: str,
@@ -37,6 +47,8 @@ def replay(
     overrides: tuple[str, ...],
     uid: str | None,
     voxel_size_um: float | None,
+    phase_shift_rad: float | None,
+    line_integrals: bool,
     as_json: bool,
 ) -> int:
     """Process SOURCE again under PROFILE and file the results, as if its scans were running now.
@@ -45,17 +57,22 @@ def replay(
     (at documents.backfill.uri, else on the server of the results). The same scan under the same
     recipe gives the same bits as live, and takes the place of its earlier result.
 
-    Examples: streamlcn replay scan.nxs anatomix; streamlcn replay ~/.local/state/streamlcn/p05/journal p05
+    \b
+    Examples:
+      streamlcn replay scan.nxs anatomix
+      streamlcn replay ~/.local/state/streamlcn/p05/journal p05
     """
     from streamlcn.compose import make_parts
     from streamlcn.pipeline import Router
     from streamlcn.profile import load_profile, parse_overrides
+    from streamlcn.service import Said
     from streamlcn.telemetry import NullTelemetry
 
+    said = Said(voxel_size_um=voxel_size_um, phase_shift_rad=phase_shift_rad, is_line_integral=line_integrals)
     loaded = load_profile(profile, parse_overrides(overrides))
     with ExitStack() as stack, Progress(console=console()) as progress:
         watch = _Results(progress)
-        updates = _updates(Path(source).expanduser(), loaded, uid, voxel_size_um, stack)
+        updates = _updates(Path(source).expanduser(), loaded, uid, said, stack)
         first = next(updates, None)  # what is wrong with the source is said before the network is loaded
         if first is None:
             raise BadInput(f"{source} holds no scan" + (f" {uid}" if uid else ""))
@@ -78,11 +95,15 @@ def replay(
 
 
 def _updates(
-    source: Path, profile: Profile, uid: str | None, voxel_size_um: float | None, stack: ExitStack
+    source: Path, profile: Profile, uid: str | None, said: Said, stack: ExitStack
 ) -> Iterator[tuple[ScanUpdate, float]]:
     from streamlcn.compose import make_assembler, make_raw_reader
-    from streamlcn.files import open_scan_file
-    from streamlcn.service import updates_of_file, updates_of_journal, updates_of_raw_run
+    from streamlcn.service import (
+        open_file_scan,
+        updates_of_file,
+        updates_of_journal,
+        updates_of_raw_run,
+    )
 
     if source.is_dir():
         folder = source / "journal" if (source / "journal").is_dir() else source
@@ -99,9 +120,8 @@ def _updates(
         for update in updates_of_raw_run(str(source), assembler, backfill):
             yield update, time.time()
         return
-    fallback = voxel_size_um or profile.documents.values.pixel_size_um.fallback
-    file = stack.enter_context(open_scan_file(source))
-    for update in updates_of_file(file, fallback):
+    file = stack.enter_context(open_file_scan(str(source), said, profile))
+    for update in updates_of_file(file):
         yield update, time.time()
 
 

@@ -23,12 +23,12 @@ from streamlcn.cli._output import (
 from streamlcn.errors import BadInput
 
 if TYPE_CHECKING:
-    from streamlcn.cli._scan_of_file import FileScan
     from streamlcn.files import VolumeWriter
     from streamlcn.model import Mask
     from streamlcn.profile import Profile
     from streamlcn.reconstruction import ReconstructionSettings
     from streamlcn.segmentation import Model
+    from streamlcn.service import FileScan
 
 __all__ = ["CentreType", "positive", "reconstruct", "segment"]
 
@@ -100,8 +100,8 @@ def reconstruct(file: str, out: str, force: bool, as_json: bool, **options: Any)
     Example:
       streamlcn reconstruct scan.nxs --profile anatomix --out scan.h5:/reconstruction
     """
-    from streamlcn.cli._scan_of_file import Said, open_file_scan
     from streamlcn.files import create_volume
+    from streamlcn.service import Said, open_file_scan
 
     started = time.perf_counter()
     _keep_apart(file, out)

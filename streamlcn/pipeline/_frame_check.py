@@ -59,12 +59,15 @@ class FrameCheck:
             self._in_a_row += 1
             if self._in_a_row == _MOST_IN_A_ROW:
                 raise
-            return self._set_aside(str(error))
+            self._set_aside(str(error))
+            return None
         self._in_a_row = 0
         if self._least_mean is not None and float(pixels.mean(dtype=np.float64)) < self._least_mean:
-            return self._set_aside(f"{_name(ref)} shows no light: was the beam lost, or the shutter closed?")
+            self._set_aside(f"{_name(ref)} shows no light: was the beam lost, or the shutter closed?")
+            return None
         if _saturated(pixels) > _BURNT_OUT_SHARE * pixels.size:
-            return self._set_aside(f"{_name(ref)} is saturated: shorten the exposure")
+            self._set_aside(f"{_name(ref)} is saturated: shorten the exposure")
+            return None
         return pixels
 
     def warnings(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from streamlcn.service._channel import EventReceiver, EventSender
 from streamlcn.service._daemon import Daemon
+from streamlcn.service._file_scan import FileScan, Said, open_file_scan
 from streamlcn.service._leash import die_with_parent, only_worker
 from streamlcn.service._replay import updates_of_file, updates_of_journal, updates_of_raw_run
 from streamlcn.service._supervisor import Supervisor
@@ -12,10 +13,13 @@ __all__ = [
     "Delivery",
     "EventReceiver",
     "EventSender",
+    "FileScan",
+    "Said",
     "Supervisor",
     "Worker",
     "die_with_parent",
     "only_worker",
+    "open_file_scan",
     "updates_of_file",
     "updates_of_journal",
     "updates_of_raw_run",

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from streamlcn.documents import Assembler, Backfill, JournalReader, decode
 from streamlcn.documents.settings import DecodeLimits
 from streamlcn.errors import BadDocument, BadInput, FailedScan
-from streamlcn.files import FrameStack, ScanFile
 from streamlcn.model import (
     Completeness,
     FrameKind,
     FrameRef,
     FramesReady,
-    InlineSource,
     ReferenceReady,
-    Scan,
     ScanEnded,
     ScanStarted,
     ScanUpdate,
 )
+from streamlcn.service._file_scan import FileScan
 
 __all__ = ["updates_of_file", "updates_of_journal", "updates_of_raw_run"]
 
 _AT_A_TIME = 16
+_REFERENCES = (FrameKind.FLAT, FrameKind.DARK)
 _ROUND_S = 5.0  # of the assembler's own time: nobody waits
 _MOST_ROUNDS = 400
 _HASH_BLOCK = 2**20
@@ -73,70 +74,32 @@ def updates_of_raw_run(uid: str, assembler: Assembler, backfill: Backfill) -> It
     yield from assembler.expire(float("inf"))
 
 
-def updates_of_file(
-    file: ScanFile, voxel_size_um: float | None = None, *, uid: str | None = None
-) -> Iterator[ScanUpdate]:
+def updates_of_file(file: FileScan, *, uid: str | None = None) -> Iterator[ScanUpdate]:
     """Yield the updates of a stored scan.
 
-    Parameters
-    ----------
-    voxel_size_um
-        Used where the file says none.
-    uid
-        By default it is made of the file's SHA-256, so that the same file is the same scan everywhere.
+    ``uid`` is by default made of the file's SHA-256, so that the same file is the same scan everywhere.
+    Raises `BadInput` when nobody says how large a voxel is.
     """
-    size_um = file.voxel_size_um or voxel_size_um
-    if size_um is None:
+    if file.voxel_size_um is None:
         raise BadInput(f"{file.path} says no voxel size: give --voxel-size-um")
     uid = uid or f"file-{_digest(file.path)[:24]}"
-    count = len(file.projections)
-    assumptions = () if file.voxel_size_um else (f"voxel size {size_um:g} um, as given for the file",)
-    yield ScanStarted(
-        scan=Scan(
-            uid=uid,
-            projection_count=count,
-            detector_shape=(file.projections.shape[1], file.projections.shape[2]),
-            voxel_size_um=size_um,
-            angles_rad=tuple(float(angle) for angle in file.angles_rad),
-            energy_kev=file.energy_kev,
-            phase_shift_rad=file.phase_shift_rad,
-            is_line_integral=file.is_line_integral,
-            assumptions=assumptions,
-            plan={"plan_name": f"{file.format} file", "stored_scan": file.path.name},
-        )
-    )
-    yield ReferenceReady(
-        scan_uid=uid,
-        flats=_refs(uid, FrameKind.FLAT, file.flats, 0, len(file.flats)),
-        darks=_refs(uid, FrameKind.DARK, file.darks, 0, len(file.darks)),
-    )
-    for start in range(0, count, _AT_A_TIME):
-        stop = min(start + _AT_A_TIME, count)
-        angles = [float(angle) for angle in file.angles_rad[start:stop]]
-        refs = _refs(uid, FrameKind.PROJECTION, file.projections, start, stop, angles)
+
+    def named(kind: FrameKind) -> Iterator[FrameRef]:
+        return (replace(ref, scan_uid=uid) for ref in file.refs(kind))
+
+    flats, darks = (() if file.scan.is_line_integral else tuple(named(kind)) for kind in _REFERENCES)
+    plan = {"plan_name": f"{file.format} file", "stored_scan": file.path.name}
+    yield ScanStarted(scan=replace(file.scan, uid=uid, assumptions=tuple(file.assumptions), plan=plan))
+    yield ReferenceReady(scan_uid=uid, flats=flats, darks=darks)
+    projections = named(FrameKind.PROJECTION)
+    count = 0
+    while refs := tuple(islice(projections, _AT_A_TIME)):
+        count += len(refs)
         yield FramesReady(scan_uid=uid, refs=refs)
     completeness = Completeness(
         projections_expected=count, projections_received=count, projections_used=count
     )
     yield ScanEnded(scan_uid=uid, outcome="success", reason="", completeness=completeness)
-
-
-def _refs(
-    uid: str, kind: FrameKind, stack: FrameStack, start: int, stop: int, angles: list[float] | None = None
-) -> tuple[FrameRef, ...]:
-    if start == stop:
-        return ()
-    frames = stack[start:stop]
-    return tuple(
-        FrameRef(
-            scan_uid=uid,
-            kind=kind,
-            index=start + offset,
-            angle_rad=angles[offset] if angles else None,
-            source=InlineSource(pixels=frame),
-        )
-        for offset, frame in enumerate(frames)
-    )
 
 
 def _uid_of(update: ScanUpdate) -> str:

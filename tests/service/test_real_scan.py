@@ -13,9 +13,8 @@ from simulators.rig import make_rig
 from simulators.session import Session
 from simulators.stored import Overrides, file_scene
 from streamlcn.cli import main
-from streamlcn.files import open_scan_file
 from streamlcn.pipeline import Router
-from streamlcn.service import updates_of_file
+from streamlcn.service import Said, open_file_scan, updates_of_file
 from tests.service.bench import Bench
 from tests.service.rod import Documents, journal
 
@@ -46,9 +45,9 @@ def test_live_replay_and_file_give_the_same_bits(tmp_path: Path, assets: str) ->
     live = bench.result(documents)
     assert live.metadata["status"] == "complete", live.metadata
 
-    with open_scan_file(TOOTH) as file:
+    with open_file_scan(str(TOOTH), Said(voxel_size_um=VOXEL_UM), bench.profile) as file:
         router = Router(bench.parts)
-        for update in updates_of_file(file, VOXEL_UM, uid="replayed"):
+        for update in updates_of_file(file, uid="replayed"):
             router.handle(update)
     replayed = bench.parts.store.results["replayed", bench.parts.recipe.hash]  # type: ignore[attr-defined]
     for key, values in live.arrays.items():

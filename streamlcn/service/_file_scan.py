@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +79,11 @@ class FileScan:
         self._source.close()
 
     @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._source.path
+
+    @property
     def format(self) -> str:
         """dxchange or nxtomo."""
         return self._source.format
@@ -90,35 +96,49 @@ class FileScan:
         if self.scan.is_line_integral:
             dark = np.zeros(self._source.projections.shape[1:], np.float32)
             return Reference(dark=dark, flat=dark + 1)
-        flats = self._reference_frames(self._source.flats, FrameKind.FLAT)
-        darks = self._reference_frames(self._source.darks, FrameKind.DARK)
-        return make_reference(flats, darks)
+        return make_reference(self._reference_frames(FrameKind.FLAT), self._reference_frames(FrameKind.DARK))
 
     def projections(self) -> Iterator[Frame]:
         """Yield the projections in order of their index."""
-        return self._frames(self._source.projections, FrameKind.PROJECTION)
+        for ref in self.refs(FrameKind.PROJECTION):
+            pixels = self._reader.read(ref)
+            yield Frame(kind=ref.kind, index=ref.index, angle_rad=ref.angle_rad, pixels=pixels)
 
-    def _reference_frames(self, stack: FrameStack, kind: FrameKind) -> npt.NDArray[Any]:
-        """Return the frames (index, row, column) that the daemon would have waited for."""
-        frames = [frame.pixels for frame in self._frames(stack, kind)]
-        projections = self._source.projections
-        if self._is_reference_early and stack.dataset == projections.dataset:
-            early = int(np.count_nonzero(stack.indices < projections.indices[0]))
-            if early < len(frames):
-                self.assumptions.append(
-                    f"{len(frames) - early} {kind.name.lower()}s were taken after the first projection and "
-                    "are left out, as the profile says (documents.references.flats: before)"
-                )
-            frames = frames[:early]
-        return np.stack(frames) if frames else np.empty((0, *stack.shape[1:]), np.float32)
-
-    def _frames(self, stack: FrameStack, kind: FrameKind) -> Iterator[Frame]:
+    def refs(self, kind: FrameKind) -> Iterator[FrameRef]:
+        """Yield references to the frames of a kind that the daemon would have used, with their pixels."""
+        stack = self._stack(kind)
         is_projection = kind is FrameKind.PROJECTION
-        for index in range(len(stack)):
+        for index in range(len(stack) if is_projection else self._used(stack, kind)):
             angle = float(self._source.angles_rad[index]) if is_projection else None
             source = InlineSource(pixels=stack[index])
-            ref = FrameRef(scan_uid=self.scan.uid, kind=kind, index=index, angle_rad=angle, source=source)
-            yield Frame(kind=kind, index=index, angle_rad=angle, pixels=self._reader.read(ref))
+            yield FrameRef(scan_uid=self.scan.uid, kind=kind, index=index, angle_rad=angle, source=source)
+
+    def _stack(self, kind: FrameKind) -> FrameStack:
+        source = self._source
+        match kind:
+            case FrameKind.PROJECTION:
+                return source.projections
+            case FrameKind.FLAT:
+                return source.flats
+            case FrameKind.DARK:
+                return source.darks
+
+    def _used(self, stack: FrameStack, kind: FrameKind) -> int:
+        """Return how many reference frames the daemon would have waited for."""
+        projections = self._source.projections
+        if not (self._is_reference_early and stack.dataset == projections.dataset):
+            return len(stack)
+        early = int(np.count_nonzero(stack.indices < projections.indices[0]))
+        if early < len(stack):
+            self.assumptions.append(
+                f"{len(stack) - early} {kind.name.lower()}s were taken after the first projection and "
+                "are left out, as the profile says (documents.references.flats: before)"
+            )
+        return early
+
+    def _reference_frames(self, kind: FrameKind) -> npt.NDArray[Any]:
+        frames = [self._reader.read(ref) for ref in self.refs(kind)]
+        return np.stack(frames) if frames else np.empty((0, *self._stack(kind).shape[1:]), np.float32)
 
     def _first(
         self, name: str, said: float | None, stored: float | None, fallback: float | None
