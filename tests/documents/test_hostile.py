@@ -26,6 +26,7 @@ from simulators.codecs import CODECS
 from simulators.wire_faults import GARBAGE
 from streamlcn.documents import decode, reason_of
 from streamlcn.documents._pickles import _STAND_INS
+from streamlcn.documents.settings import DecodeLimits
 from streamlcn.errors import BadDocument
 
 REASONS = {"undecodable", "unsafe", "too_large", "invalid"}
@@ -135,6 +136,52 @@ def test_few_bytes_do_not_become_gigabytes() -> None:
         assert tracemalloc.get_traced_memory()[1] < 50e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_memos_and_shares_do_not_multiply(protocol: int) -> None:
+    """What is shared in a pickle is small; written out in full it would be ten to the power of levels."""
+    level: Any = "x" * 50
+    for _ in range(9):
+        level = [level] * 10
+    maps: Any = {"x": 1}
+    for _ in range(9):
+        maps = {f"{key}": maps for key in range(10)}
+    for value in (level, maps, (level, maps)):
+        payload = pickle.dumps({"uid": "u", "time": 1.0, "x": value}, protocol=protocol)
+        assert len(payload) < 5000
+        assert refused(payload, b"start") == "too_large"
+
+
+def test_arrays_that_say_more_than_they_hold_are_refused() -> None:
+    """Sizes that do not fit the bytes, that overflow, or that a product of zero hides."""
+    pixels = np.zeros((4, 4), "u2")
+    honest = pickle.dumps({"uid": "u", "time": 1.0, "x": pixels}, protocol=4)
+    assert honest.count(b"K\x04K\x04\x86") == 1
+    for shape in (b"K\x04K\x05\x86", b"K\x04J\xff\xff\xff\xff\x86", b"K\x00J\xff\xff\xff\x7f\x86", b"N"):
+        refused(honest.replace(b"K\x04K\x04\x86", shape), b"start")
+    for held in (
+        {b"nd": True, b"type": "<u2", b"shape": [2**62, 4], b"data": b""},
+        {b"nd": True, b"type": "<u2", b"shape": [0, 2**39, 2**39], b"data": b"x"},
+        {b"nd": True, b"type": "<u2", b"shape": [1] * 9, b"data": b"xx"},
+        {b"nd": True, b"type": "<u2", b"shape": [-1], b"data": b"xx"},
+        {b"nd": True, b"type": "<u2", b"shape": "11", b"data": b"xx"},
+        {b"nd": True, b"type": "<U999999", b"shape": [1], b"data": b"xxxx"},
+        {b"nd": False, b"type": "<f8", b"data": b"x"},
+        {b"nd": True, b"type": ["<u2"], b"shape": [1], b"data": b"xx"},
+        {b"nd": True, b"type": "(2,)u2", b"shape": [1], b"data": b"xxxx"},
+    ):
+        assert refused(msgpack.packb({"uid": "u", "time": 1.0, "x": held}), b"start") in REASONS
+
+
+def test_a_message_over_the_limit_is_refused_unread() -> None:
+    class Unreadable(bytes):
+        def __getitem__(self, place: Any) -> Any:
+            raise AssertionError("it was looked at")
+
+    with pytest.raises(BadDocument) as refusal:
+        decode(Unreadable(1001), DecodeLimits(message_bytes=1000))
+    assert reason_of(refusal.value) == "too_large"
 
 
 def test_what_contains_itself_or_is_very_deep_is_refused() -> None:
