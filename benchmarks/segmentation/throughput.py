@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -34,12 +35,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--shape", type=int, nargs=3, default=(8, 256, 256), metavar=("Z", "Y", "X"))
+    parser.add_argument("--scan", type=Path, help="take the middle of this file's /volume, not random blobs")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    volume = _volume(tuple(chosen.shape))
+    volume = (
+        _volume(tuple(chosen.shape)) if chosen.scan is None else _middle(chosen.scan, tuple(chosen.shape))
+    )
     rows = _rows(chosen.bundle, volume, chosen.device)
     if chosen.json:
         print(json.dumps({"threads": chosen.threads, "shape": chosen.shape, "rows": rows}, indent=1))
@@ -91,6 +95,14 @@ def _volume(shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
     rng = np.random.default_rng(3)
     smooth = gaussian_filter(rng.standard_normal(shape), (2, 6, 6))
     return (smooth / smooth.std() + 0.3 * rng.standard_normal(shape)).astype(np.float32)
+
+
+def _middle(path: Path, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+    with h5py.File(path) as file:
+        volume = file["volume"]
+        starts = [max(0, (size - wanted) // 2) for size, wanted in zip(volume.shape, shape, strict=True)]
+        z, y, x = (slice(first, first + wanted) for first, wanted in zip(starts, shape, strict=True))
+        return np.asarray(volume[z, y, x], np.float32)
 
 
 def _windows(model: Model, volume: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
