@@ -84,6 +84,11 @@ def _fly_classic(rig: Rig, camera: ClassicCamera, stream: str, segment: Segment,
         loop=rig.loop,
         stream=stream,
     )
+    # the last frame must be written before the camera's file is closed, however the flight ends
+    yield from bpp.finalize_wrapper(_classic_flight(flyer, after), bps.wait_for([flyer.land]))
+
+
+def _classic_flight(flyer: ClassicFlyer, after: AfterCollect) -> Plan:
     yield from bps.kickoff(flyer, wait=True)
     group = short_uid("complete")
     yield from bps.complete(flyer, group=group, wait=False)

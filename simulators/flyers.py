@@ -15,7 +15,7 @@ from ophyd_async.core import FlyableLogic, StandardFlyable
 from simulators.classic_camera import ClassicCamera
 from simulators.hutch import Hutch
 from simulators.stages import Stage
-from simulators.stream_camera import StreamDetector
+from simulators.stream_camera import StreamDetector, ended
 
 
 @dataclass
@@ -34,7 +34,7 @@ class _PositionCompare(FlyableLogic[Sequence[float], list[float]]):
 
     async def on_complete(self, ctx: list[float]) -> None:  # noqa: ARG002
         if self.task:
-            await self.task
+            await ended(self.task)
 
     async def stop(self) -> None:
         task, self.task = self.task, None
@@ -93,11 +93,13 @@ class ClassicFlyer:
         self._documents: list[tuple[str, dict[str, Any]]] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def kickoff(self) -> DeviceStatus:
         """Begin to turn."""
         self._complete = DeviceStatus(self.camera)
-        threading.Thread(target=self._fly, args=(self._complete,), name=f"{self.name} flying").start()
+        self._thread = threading.Thread(target=self._fly, args=(self._complete,), name=f"{self.name} flying")
+        self._thread.start()
         started = DeviceStatus(self.camera)
         started.set_finished()
         return started
@@ -109,6 +111,12 @@ class ClassicFlyer:
     def stop(self, *, success: bool = False) -> None:  # noqa: ARG002
         """Take no further frame."""
         self._stopping.set()
+
+    async def land(self) -> None:
+        """Take no further frame, and return when the present one is taken."""
+        self.stop()
+        if self._thread:
+            await asyncio.to_thread(self._thread.join)
 
     def describe_collect(self) -> dict[str, dict[str, Any]]:
         """Describe the one stream that comes of it."""

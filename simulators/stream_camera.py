@@ -29,6 +29,16 @@ from simulators.frame_file import DATASET, FrameFile
 from simulators.hutch import Hutch, Shot
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Wait for a task; raise what it raised, but nothing if it was cancelled.
+
+    What a plan stops has ended: were it a failure, it would hide the reason why the plan stopped.
+    """
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
+
+
 @dataclass
 class _Driver:
     """The electronics: what they were told to do, and where frames go."""
@@ -93,7 +103,7 @@ class _AcquireLogic(DetectorAcquireLogic):
 
     async def wait_for_idle(self) -> None:
         if self.task:
-            await self.task
+            await ended(self.task)
 
     async def ensure_stopped(self) -> None:
         task, self.task = self.task, None
