@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -30,11 +31,26 @@ _PAGE = 300
 _PAUSES_S = (0.2,)
 _API = "/api/v1/metadata"
 _LARGEST_READ = 64 * 2**20
-_Table = Mapping[str, Sequence[Any]]
+_Result = TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
 
 
 class RawUnreachable(StreamLCNError, OSError):
     """The tiled server with the raw runs does not answer, or refuses; it can be asked again later."""
+
+
+def _understood(read: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Turn what an answer of another shape leads to into `RawUnreachable`."""
+
+    @wraps(read)
+    def reading(*arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+        try:
+            return read(*arguments, **options)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            said = f"{type(error).__name__}: {error!s:.200}"
+            raise RawUnreachable(f"tiled answered what is no raw run of TiledWriter ({said})") from error
+
+    return reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +121,7 @@ class RawRuns:
             self._client.close()
             self._client = None
 
+    @_understood
     def run(self, uid: str) -> RawRun | None:
         """Return a run by its uid; None where there is none of that uid."""
         if uid in (".", ".."):
@@ -123,11 +140,13 @@ class RawRuns:
         )
         return RawRun(start=metadata["start"], stop=metadata.get("stop"), streams=streams)
 
+    @_understood
     def newest(self, count: int) -> list[str]:
         """Return the uids of the last ``count`` runs, newest first."""
         answer = self._get(f"/api/v1/search/{self._node}", {"page[limit]": count, "sort": "-"})
         return [item["id"] for item in orjson.loads(answer or b'{"data":[]}')["data"]]
 
+    @_understood
     def rows(self, stream: RawStream) -> dict[str, list[Any]]:
         """Return the events' table, in the order in which they were taken; empty where there is none."""
         if stream.table_path is None:
@@ -139,6 +158,7 @@ class RawRuns:
         table = pa.ipc.open_file(answer).read_all().sort_by("time")
         return {name: table[name].to_pylist() for name in table.column_names}
 
+    @_understood
     def row_of(self, array: RawArray, row: int) -> npt.NDArray[Any]:
         """Return one row of an array, without the first axis."""
         shape = array.shape[1:]
@@ -150,10 +170,7 @@ class RawRuns:
     def _read(self, array: RawArray, where: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         query = {"slice": where, "format": "application/octet-stream"}
         answer = self._get(f"/api/v1/array/full/{array.path}", query) or b""
-        try:
-            return array_from(answer, array.dtype, shape)
-        except BadDocument as error:
-            raise RawUnreachable(f"tiled at {self.uri}: {array.path}[{where}]: {error}") from error
+        return array_from(answer, array.dtype, shape)
 
     def _stream(self, path: str, name: str, metadata: Mapping[str, Any]) -> RawStream:
         table: str | None = None
