@@ -2,11 +2,11 @@
 
     python -m benchmarks.morphometry.compare [--shape 256 256 256] [--repeats 3] [--markdown FILE]
 
-From the root of the repository, with any Python that has this project's dependencies and the peers one wants;
-those that are absent are named and left out. Every task runs in a process of its own on the same phantom (17
-lacunae in 420x512x512 voxels, 40 canaliculi each, 94 nm): after a warm-up on a small volume it is repeated, in
-turn with the others, and the least CPU and wall seconds count. Memory is the process's peak, volume included.
-Ratios are CPU seconds over ours of the same group, so that a busy machine disturbs them little.
+From the root of the repository, with any Python that has this project's dependencies and the peers wanted;
+those that are absent are named and left out. Every task runs in a process of its own on the same phantom
+(17 lacunae in 420x512x512 voxels, 40 canaliculi each, 94 nm): after a warm-up on a small volume it is
+repeated, in turn with the others, and the least CPU and wall seconds count. Memory is the process's peak,
+volume included. Ratios are CPU seconds over ours, so that a busy machine disturbs them little.
 """
 
 from __future__ import annotations
@@ -170,7 +170,8 @@ GROUPS: dict[str, list[Task]] = {
     "distance to the outside": [("streamlcn", ours_inner), ("edt", edt_inner), ("scipy", scipy_edt)],
     "distance of bone to pores": [("streamlcn", ours_outer), ("edt", edt_outer), ("scipy", scipy_outer)],
     "component sizes": [
-        ("streamlcn", ours_label), ("cc3d", cc3d_label), ("scikit-image", skimage_label), ("scipy", scipy_label),
+        ("streamlcn", ours_label), ("cc3d", cc3d_label), ("scikit-image", skimage_label),
+        ("scipy", scipy_label),
     ],
     "thinning": [("streamlcn", ours_thin), ("scikit-image", skimage_thin)],
     "thinning and graph": [("streamlcn", ours_graph), ("scikit-image and skan", skan_graph)],
@@ -234,9 +235,8 @@ def rows(group: str, repeats: int, path: Path) -> list[str]:
         if not results:
             out.append(f"| {group} | {name} | not installed | | | | |")
             continue
-        cpu, wall, peak = (
-            f(r[key] for r in results) for key, f in (("cpu", min), ("wall", min), ("peak", max))
-        )
+        cpu, wall = (min(r[key] for r in results) for key in ("cpu", "wall"))
+        peak = max(r["peak"] for r in results)
         ratio = cpu / min(r["cpu"] for r in base)
         same = agreement(group, results[0]["value"], base[0]["value"])
         out.append(f"| {group} | {name} | {cpu:.2f} | {wall:.2f} | {peak:.2f} | {ratio:.1f} | {same} |")

@@ -1,4 +1,4 @@
-"""One page: the network by cell and by thickness, the histogram, the numbers."""
+"""One page: the network by cell and by thickness, the histogram, the numbers, the lacunae."""
 
 from __future__ import annotations
 
@@ -8,92 +8,113 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from streamlcn.errors import BadInput
 from streamlcn.morphometry._check import checked_volume
-from streamlcn.morphometry._render import depth_map, shaded
-from streamlcn.morphometry._result import Analysis, Morphometry
+from streamlcn.morphometry._figure_text import lacuna_lines, method, number_lines
+from streamlcn.morphometry._render import View, coloured, view
+from streamlcn.morphometry._result import Analysis
 
 __all__ = ["save_figure"]
 
-_GREY = (0.6, 0.6, 0.6)
+_GREY = (0.62, 0.62, 0.62)
+_CANALICULI, _LACUNAE = "#4477aa", "#cc6677"
 
 
 def save_figure(
     labels: npt.ArrayLike, analysis: Analysis, path: str | Path, title: str = "Lacuna-canalicular network"
 ) -> None:
-    """Write one page (PNG, PDF, SVG by suffix): two views along y, histogram, table, flags.
+    """Write one page (PNG, PDF, SVG by suffix): two views along y, histogram, numbers, lacunae, flags.
 
-    ``labels`` (z, y, x) must be the volume that ``analysis`` was made of.
+    ``labels`` (z, y, x) must be the volume that ``analysis`` was made of. Raises `BadInput` if their shapes
+    differ.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-
-    from streamlcn.errors import BadInput
 
     if checked_volume(labels).shape != analysis.lcn.shape:
         raise BadInput(
             f"labels of shape {np.shape(labels)} do not belong to an analysis of {analysis.lcn.shape}"
         )
-    figure = Figure(figsize=(11.7, 8.3), layout="constrained", dpi=150)
+    figure = Figure(figsize=(8.27, 10.6), layout="constrained", dpi=200)
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{title}: morphometry of the lacuna-canalicular network", fontsize=13, x=0.01, ha="left")
-    by_cell, by_thickness, histogram, numbers = figure.subplots(
-        2, 2, gridspec_kw={"height_ratios": [1.25, 1]}
-    ).ravel()
-    hit, shade, index = _view(analysis)
-    _draw_cells(by_cell, analysis, hit, shade, index)
-    _draw_thickness(figure, by_thickness, analysis, hit, shade, index)
-    _draw_histogram(histogram, analysis)
-    _draw_table(numbers, analysis.morphometry)
+    figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
+    grid = figure.add_gridspec(3, 2, height_ratios=[1.15, 1.1, 0.8])
+    seen = view(analysis.lcn)
+    _draw_cells(figure.add_subplot(grid[0, 0]), analysis, seen)
+    _draw_thickness(figure, figure.add_subplot(grid[0, 1]), analysis, seen)
+    _draw_histogram(figure.add_subplot(grid[1, 0]), analysis)
+    numbers = number_lines(analysis.morphometry)
+    _draw_table(figure.add_subplot(grid[1, 1]), "d  numbers", numbers, [0.44, 0.24, 0.32], align="left")
+    last = figure.add_subplot(grid[2, :])
+    widths = [0.04, 0.08, 0.08, 0.15, 0.07, 0.08, 0.08, 0.06, 0.08, 0.13, 0.07, 0.08]
+    _draw_table(last, "e  lacunae", lacuna_lines(analysis.morphometry), widths, align="right")
+    last.text(0, -0.03, method(analysis.morphometry), fontsize=6, va="top", transform=last.transAxes)
     figure.savefig(path, facecolor="white")
 
 
-def _view(analysis: Analysis) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64], npt.NDArray[Any]]:
-    depth, index = depth_map(analysis.lcn)
-    return depth >= 0, shaded(depth, analysis.lcn.shape[1]), index
+def _letter(axes: Any, letter: str, text: str) -> None:
+    axes.set_title(rf"$\bf{{{letter}}}$  {text}", loc="left", fontsize=8.5)
 
 
-def _frame(axes: Any, image: npt.NDArray[Any], voxel: float, title: str) -> None:
+def _frame(axes: Any, image: npt.NDArray[Any], pixel_um: float) -> None:
     height, width = image.shape[:2]
-    axes.imshow(image, origin="lower", interpolation="nearest")
-    axes.set_title(title, loc="left", fontsize=10)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    extent_um = width * voxel
+    axes.imshow(image, origin="lower", interpolation="antialiased")
+    axes.set_axis_off()
     bar = max(
-        b for n in range(-4, 7) for b in (10.0**n, 2 * 10.0**n, 5 * 10.0**n) if b <= extent_um / 3 or n == -4
+        b
+        for n in range(-4, 7)
+        for b in (10.0**n, 2 * 10.0**n, 5 * 10.0**n)
+        if b <= width * pixel_um / 3 or n == -4
     )
-    x, y = width * 0.04, -height * 0.06
-    axes.plot([x, x + bar / voxel], [y, y], color="black", lw=3, solid_capstyle="butt")
-    axes.text(x + bar / voxel + width * 0.015, y, f"{bar:g} µm", va="center", fontsize=9)
-    axes.set_ylim(-height * 0.1, height)
-    axes.set_frame_on(False)
+    x, y = width * 0.03, -height * 0.06
+    axes.plot([x, x + bar / pixel_um], [y, y], color="black", lw=2.5, solid_capstyle="butt")
+    axes.text(x + bar / pixel_um + width * 0.02, y, f"{bar:g} µm", va="center", fontsize=8)
+    for dx, dy, name in ((1, 0, "x"), (0, 1, "z")):
+        start, length = np.array([width * 0.86, -height * 0.09]), width * 0.07
+        axes.annotate(
+            "", start + length * np.array([dx, dy]), start, arrowprops={"arrowstyle": "->", "lw": 0.8}
+        )
+        axes.text(*(start + 1.35 * length * np.array([dx, dy])), name, fontsize=7, ha="center", va="center")
+    axes.set_xlim(0, width)
+    axes.set_ylim(-height * 0.12, height)
 
 
-def _draw_cells(axes: Any, analysis: Analysis, hit: Any, shade: Any, index: Any) -> None:
+def _draw_cells(axes: Any, analysis: Analysis, seen: View) -> None:
     from matplotlib import colormaps
+    from matplotlib.patheffects import withStroke
 
-    numbers = analysis.cells.reshape(-1)[index]
+    numbers = analysis.cells.reshape(-1)[seen.index]
     colours = [n for n in range(20) if n not in (14, 15)]  # without the greys of orphans
     palette = np.array([colormaps["tab20"](colours[n * 7 % 18])[:3] for n in range(int(numbers.max()) + 1)])
     palette[0] = _GREY
-    image = np.ones((*hit.shape, 3))
-    image[hit] = palette[numbers[hit]] * shade[hit][:, None]
-    _frame(
-        axes, image, analysis.morphometry.voxel_size_um, "By cell (grey: reaches no lacuna); x right, z up"
-    )
+    voxel = analysis.morphometry.voxel_size_um
+    _frame(axes, coloured(seen, palette[numbers[seen.hit]]), voxel / seen.scale)
+    for row in analysis.morphometry.lacunae.rows[:40]:
+        z, _, x = (c / voxel * seen.scale for c in row["centroid_um"])
+        axes.text(
+            x, z, str(row["id"]), fontsize=8, ha="center", va="center", color="white", fontweight="bold",
+            path_effects=[withStroke(linewidth=1.6, foreground="black")],
+        )  # fmt: skip
+    _letter(axes, "a", "cells, numbered by lacuna (grey: reaches none)")
 
 
-def _draw_thickness(figure: Any, axes: Any, analysis: Analysis, hit: Any, shade: Any, index: Any) -> None:
+def _draw_thickness(figure: Any, axes: Any, analysis: Analysis, seen: View) -> None:
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import PowerNorm
 
-    thickness = analysis.thickness.reshape(-1)[index]
-    scale = Normalize(0, float(analysis.thickness.max()) or 1.0)
-    image = np.ones((*hit.shape, 3))
-    image[hit] = colormaps["viridis"](scale(thickness[hit]))[:, :3] * shade[hit][:, None]
-    _frame(axes, image, analysis.morphometry.voxel_size_um, "By local thickness")
-    figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, label="local thickness (µm)", shrink=0.85)
+    thickness = analysis.thickness.reshape(-1)[seen.index]
+    largest = float(analysis.thickness.max()) or 1.0
+    scale = PowerNorm(0.5, 0, largest)  # canaliculi and lacunae differ by a factor of ten
+    colours = colormaps["viridis"](scale(thickness[seen.hit]))[:, :3]
+    _frame(axes, coloured(seen, colours), analysis.morphometry.voxel_size_um / seen.scale)
+    bar = figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, shrink=0.8, pad=0.02, aspect=25)
+    bar.set_ticks([t for t in (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100) if t <= largest])
+    bar.ax.yaxis.set_major_formatter("{x:g}")
+    bar.ax.axhspan(0, analysis.morphometry.parameters.resolution_um, color="0.8")
+    bar.set_label("local thickness (µm)", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    _letter(axes, "b", "local thickness")
 
 
 def _draw_histogram(axes: Any, analysis: Analysis) -> None:
@@ -102,71 +123,48 @@ def _draw_histogram(axes: Any, analysis: Analysis) -> None:
     width = table["upper_um"] - table["lower_um"]
     thin = table["canalicular_volume_um3"] / total / width
     thick = table["lacunar_volume_um3"] / total / width
-    axes.bar(table["lower_um"], thin, width, align="edge", color="#4477aa", label="canaliculi")
-    axes.bar(table["lower_um"], thick, width, thin, align="edge", color="#ee6677", label="lacunae")
-    axes.axvspan(0, settings.resolution_um, color="0.8", zorder=0, label="below resolution")
-    axes.axvline(settings.lacuna_thickness_um, color="black", ls="--", lw=1, label="lacuna from here")
-    axes.set_xlim(left=0)
+    limit = table["is_at_resolution_limit"]
+    axes.bar(table["lower_um"], thin, width, align="edge", color=_CANALICULI, label="canaliculi")
+    axes.bar(table["lower_um"], thick, width, thin, align="edge", color=_LACUNAE, label="lacunae")
+    axes.bar(
+        table["lower_um"][limit], (thin + thick)[limit], width[limit], align="edge", color=_CANALICULI, lw=0,
+        hatch="//////", edgecolor="white", label="at the limit: no diameter",
+    )  # fmt: skip
+    axes.axvspan(
+        0,
+        settings.resolution_um,
+        color="0.85",
+        zorder=0,
+        label=f"below {settings.resolution_um:g} µm resolution",
+    )
+    axes.axvline(
+        settings.lacuna_thickness_um, color="black", ls="--", lw=0.8,
+        label=f"lacuna from {settings.lacuna_thickness_um:g} µm",
+    )  # fmt: skip
+    axes.set_xlim(0, max(float(table["upper_um"][-1]), 1.2 * settings.lacuna_thickness_um))
     axes.set_ylim(0, 1.05 * max(float((thin + thick).max(initial=0)), 1e-3))
-    axes.set_xlabel("local thickness (µm)")
-    axes.set_ylabel("volume fraction (1/µm)")
-    axes.set_title("Local thickness, by volume", loc="left", fontsize=10)
+    axes.set_xlabel("local thickness (µm)", fontsize=8)
+    axes.set_ylabel("share of LCN volume per µm", fontsize=8)
+    axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=7, loc="upper right")
+    _letter(axes, "c", "local thickness by volume")
 
 
-def _draw_table(axes: Any, values: Morphometry) -> None:
+def _draw_table(axes: Any, title: str, lines: list[list[str]], widths: list[float], *, align: str) -> None:
     axes.set_axis_off()
     drawn = axes.table(
-        cellText=_lines(values),
-        colLabels=["quantity", "value", "1 voxel in … out"],
-        colWidths=[0.42, 0.25, 0.33],
-        cellLoc="left",
-        colLoc="left",
-        edges="horizontal",
-        bbox=[0, 0.16, 1, 0.84],
+        cellText=lines[1:],
+        colLabels=lines[0],
+        colWidths=widths,
+        cellLoc=align,
+        colLoc=align,
+        edges="open",
+        bbox=[0, 0, 1, 1],
     )
     drawn.auto_set_font_size(False)  # noqa: FBT003  matplotlib's own signature
-    drawn.set_fontsize(8)
-    flags = "; ".join(values.flags) or "none"
-    axes.text(0, 0.1, f"Flags: {flags}", fontsize=7, va="top", wrap=True, transform=axes.transAxes)
-
-
-def _lines(values: Morphometry) -> list[list[str]]:
-    lcn, found, fine = values.lcn, values.lacunae, values.canaliculi
-    return [
-        ["voxel; tissue volume", f"{values.voxel_size_um:g} µm; {values.tissue.volume_um3:,.0f} µm³", ""],
-        ["porosity", _percent(lcn.porosity), _range(lcn.porosity_minus_1_voxel, lcn.porosity_plus_1_voxel, "%")],  # noqa: E501
-        ["LCN over bone", _percent(lcn.porosity_of_bone), ""],
-        ["lacunar porosity", _percent(lcn.lacunar_porosity),
-         _range(lcn.lacunar_porosity_minus_1_voxel, lcn.lacunar_porosity_plus_1_voxel, "%")],
-        ["canalicular porosity", _percent(lcn.canalicular_porosity),
-         _range(lcn.canalicular_porosity_minus_1_voxel, lcn.canalicular_porosity_plus_1_voxel, "%")],
-        ["mean, max thickness", f"{_um(lcn.thickness_mean_um)}, {_um(lcn.thickness_max_um)} µm",
-         _range(lcn.thickness_mean_minus_1_voxel_um, lcn.thickness_mean_plus_1_voxel_um, "µm")],
-        ["canalicular diameter", f"{_um(fine.diameter_mean_um)} µm",
-         _range(fine.diameter_mean_minus_1_voxel_um, fine.diameter_mean_plus_1_voxel_um, "µm")],
-        ["lacunae (cut by border)", f"{found.count} ({found.cut_count})",
-         f"{_whole(found.count_minus_1_voxel)} … {_whole(found.count_plus_1_voxel)}"],
-        ["lacunae per tissue volume", f"{found.density_per_mm3:,.0f} /mm³", ""],
-        ["canalicular length density", f"{fine.length_density_um_per_um3:.3g} µm/µm³", ""],
-        ["bone to nearest pore, p95", f"{_um(values.distance_to_pore.p95_um)} µm", ""],
-    ]  # fmt: skip
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f} %"
-
-
-def _um(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _whole(value: int | None) -> str:
-    return "–" if value is None else str(value)
-
-
-def _range(low: float | None, high: float | None, unit: str) -> str:
-    factor = 100 if unit == "%" else 1
-    ends = ["–" if end is None else f"{factor * end:.2f}" for end in (low, high)]
-    return f"{ends[0]} … {ends[1]} {unit}"
+    drawn.set_fontsize(7)
+    for edge in (1 - 1 / len(lines), 0.0):
+        axes.axhline(edge, color="black", lw=0.6)
+    axes.set_ylim(0, 1)
+    _letter(axes, *title.split("  "))

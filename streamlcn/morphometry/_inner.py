@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from streamlcn.errors import BadInput
-from streamlcn.morphometry._network import Network, around, at
+from streamlcn.morphometry._network import Network, run_at
 
 __all__ = ["covering_squared_radius", "inner_squared_distance"]
 
@@ -106,7 +106,7 @@ def covering_squared_radius(network: Network, squared: _Squares) -> _Squares:
     keep = np.zeros(network.size, np.bool_)
     _uncovered(network, squared, covered_from(largest, 1), keep)
     half = np.sqrt(np.arange(largest + 1)).astype(np.int64)  # exact below 2^52
-    out = np.zeros(network.size, np.int32)
+    out = squared.copy()  # each voxel lies in its own ball
     voxel, row_of, x_of, slices = _centres(network, keep)
     _paint(network, squared, voxel, row_of, x_of, slices, half, out)
     return out
@@ -134,20 +134,42 @@ def covered_from(largest: int, reach: int) -> Any:
 
 @njit(parallel=True, cache=True)
 def _uncovered(net: Any, squared: Any, table: Any, keep: Any) -> None:
-    """Mark the voxels whose ball no neighbour's ball contains."""
+    """Mark the voxels whose ball no neighbour's ball contains, and which is more than one voxel."""
     for row in prange(net.depth * net.height):
-        near = np.empty(27, np.int64)
         for run in range(net.rows[row], net.rows[row + 1]):
-            x = net.start[run]
-            for n in range(net.first[run], net.first[run + 1]):
-                around(net, row // net.height, row % net.height, x, near)
-                keep[n] = True
-                for k in range(27):
-                    kind = abs(k // 9 - 1) + abs(k // 3 % 3 - 1) + abs(k % 3 - 1) - 1
-                    if kind >= 0 and near[k] >= 0 and squared[near[k]] >= table[kind, squared[n]]:
-                        keep[n] = False
+            low, high = net.first[run], net.first[run + 1]
+            for n in range(low, high):
+                needed = table[0, squared[n]]
+                if squared[n] == 1 or (n > low and squared[n - 1] >= needed):
+                    continue
+                if n + 1 < high and squared[n + 1] >= needed:
+                    continue
+                x = net.start[run] + n - low
+                keep[n] = not _is_covered(net, squared, table, row, x, squared[n])
+
+
+@njit(cache=True)
+def _is_covered(net: Any, squared: Any, table: Any, row: int, x: int, value: int) -> bool:
+    """Return whether a ball in one of the 8 rows about a voxel's contains its ball; near rows first."""
+    z, y = row // net.height, row % net.height
+    for far in (1, 2):
+        for dz in range(-1, 2):
+            for dy in range(-1, 2):
+                a, b = z + dz, y + dy
+                if abs(dz) + abs(dy) != far or a < 0 or b < 0 or a >= net.depth or b >= net.height:
+                    continue
+                other = a * net.height + b
+                run = run_at(net, other, x + 1)
+                while run >= net.rows[other]:
+                    end = net.start[run] + net.first[run + 1] - net.first[run]
+                    for c in range(max(net.start[run], x - 1), min(end, x + 2)):
+                        kind = far - 1 + abs(c - x)
+                        if squared[net.first[run] + c - net.start[run]] >= table[kind, value]:
+                            return True
+                    if end <= x - 1:
                         break
-                x += 1
+                    run -= 1
+    return False
 
 
 @njit(cache=True)
@@ -178,6 +200,7 @@ def _paint(
     farthest = half[half.shape[0] - 1]
     for slab in prange((depth + _SLAB - 1) // _SLAB):
         low, high = slab * _SLAB, min((slab + 1) * _SLAB, depth)
+        last = np.full((high - low) * height, -1, np.int64)  # the run that a row was met in before
         for m in range(slices[max(low - farthest, 0)], slices[min(high + farthest, depth)]):
             cz, cy, cx = row_of[m] // height, row_of[m] % height, x_of[m]
             v = squared[voxel[m]]
@@ -189,6 +212,12 @@ def _paint(
                 for y in range(max(0, cy - ry), min(height, cy + ry + 1)):
                     rx = half[in_plane - (y - cy) * (y - cy)]
                     left = max(0, cx - rx)
-                    n = at(net, z * height + y, left)  # a ball inside the network: its row is in one run
-                    for k in range(n, n + min(width, cx + rx + 1) - left):
-                        out[k] = max(out[k], v)
+                    row = z * height + y
+                    run = last[row - low * height]
+                    if run < 0 or not 0 <= left - net.start[run] < net.first[run + 1] - net.first[run]:
+                        run = run_at(net, row, left)  # a ball inside the network: its row is in one run
+                        last[row - low * height] = run
+                    n = net.first[run] + left - net.start[run]
+                    span = out[n : n + min(width, cx + rx + 1) - left]
+                    for k in range(span.shape[0]):
+                        span[k] = max(span[k], v)

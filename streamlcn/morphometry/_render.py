@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-__all__ = ["depth_map", "shaded"]
+__all__ = ["View", "coloured", "view"]
 
 _LIGHT = np.array([-0.35, 0.45, 0.82])  # from the upper left, towards the eye
+_FOG = 0.65  # part of the colour that white takes of what lies deepest
+_PIXELS = 900  # least width of a picture
 
 
-def depth_map(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Return (z, x) depth of the first voxel along y (-1: none) and its flat index in ``mask``."""
-    depth: Any
-    index: Any
+class View(NamedTuple):
+    """What is seen along y, (row, column) of (z, x), each voxel ``scale`` pixels wide.
+
+    ``hit`` where anything is; ``index`` its C index in the volume; ``shade`` and ``fog`` from 0 to 1.
+    """
+
+    hit: npt.NDArray[np.bool_]
+    index: npt.NDArray[np.int64]
+    shade: npt.NDArray[np.float64]
+    fog: npt.NDArray[np.float64]
+    scale: int
+
+
+def view(mask: npt.NDArray[np.bool_]) -> View:
+    """Return the surface of (z, y, x) ``mask`` seen along y, outlines smoothed below one voxel."""
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+    depth: npt.NDArray[np.int32]
+    index: npt.NDArray[np.int64]
     depth, index = _first(mask)
-    return depth, index
+    scale = min(max(1, -(-_PIXELS // depth.shape[1])), 4)
+    depth, index = (np.repeat(np.repeat(a, scale, 0), scale, 1) for a in (depth, index))
+    hit = depth >= 0
+    if not hit.any():
+        blank = np.zeros(hit.shape)
+        return View(hit, index, blank, blank, scale)
+    nearest: Any = distance_transform_edt(~hit, return_distances=False, return_indices=True)
+    depth, index = depth[tuple(nearest)], index[tuple(nearest)]
+    outline = gaussian_filter(hit.astype(np.float32), 0.5 * scale) > 0.5
+    fog = _FOG * depth / max(mask.shape[1], 1)
+    return View(outline, index, _shade(depth.astype(np.float64), scale), fog, scale)
+
+
+def coloured(seen: View, colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return an RGB picture (row, column, 3) on white; ``colours`` (n, 3) of the pixels that are hit."""
+    image = np.ones((*seen.hit.shape, 3))
+    fog = seen.fog[seen.hit][:, None]
+    image[seen.hit] = colours * seen.shade[seen.hit][:, None] * (1 - fog) + fog
+    return image
 
 
 @njit(parallel=True, cache=True)
@@ -35,21 +70,17 @@ def _first(mask: Any) -> Any:
     return depth, index
 
 
-def shaded(depth: npt.NDArray[np.int32], farthest: int) -> npt.NDArray[np.float64]:
-    """Return brightness 0 to 1: Lambert's law on a smoothed surface, dimmer with depth."""
+def _shade(depth: npt.NDArray[np.float64], scale: int) -> npt.NDArray[np.float64]:
+    """Return brightness 0 to 1 by Lambert's law on a smoothed surface; depth counts voxels."""
     from scipy.ndimage import gaussian_filter
 
-    hit = depth >= 0
-    weight = gaussian_filter(hit.astype(np.float64), 1.0)
-    smooth = gaussian_filter(np.where(hit, depth, 0.0), 1.0) / np.maximum(weight, 1e-9)
+    smooth = gaussian_filter(depth, 0.9 * scale)
     slope_z, slope_x = (
-        np.clip(np.gradient(smooth, axis=axis), -3, 3) if smooth.shape[axis] > 1 else np.zeros_like(smooth)
+        np.clip(np.gradient(smooth, axis=axis) * scale, -2, 2) if depth.shape[axis] > 1 else 0 * smooth
         for axis in (0, 1)
     )
     normal = np.stack([slope_x, slope_z, np.ones_like(smooth)])
     normal /= np.linalg.norm(normal, axis=0)
     light = np.clip(np.tensordot(_LIGHT / np.linalg.norm(_LIGHT), normal, 1), 0, 1)
-    out: npt.NDArray[np.float64] = (0.35 + 0.65 * light) * (
-        1 - 0.55 * np.clip(depth, 0, None) / max(farthest, 1)
-    )
+    out: npt.NDArray[np.float64] = 0.45 + 0.55 * light
     return out
