@@ -29,7 +29,7 @@ FILLING = 0.95
 
 @dataclass(frozen=True)
 class Scene:
-    """``lines`` (index, row, column) float32, ``angles_rad``, ``centre``; ``truth`` (row, y, x), 1/pixel."""
+    """``lines`` (index, row, column) and angles; ``truth`` (y, x) is row 0 in 1/pixel."""
 
     lines: npt.NDArray[np.float32]
     angles_rad: npt.NDArray[np.float64]
@@ -38,17 +38,16 @@ class Scene:
 
 
 def make_scene(columns: int, angles: int, rows: int, centre: float | None = None) -> Scene:
-    """Return the phantom turned a little from slice to slice; 4 x 4 points per pixel make the truth."""
+    """Return the phantom turned a little from slice to slice; 4 x 4 points per pixel make row 0's truth."""
     middle = (columns - 1) / 2
     axis = middle if centre is None else centre
     theta = np.arange(angles) * np.pi / angles
     lines = np.empty((angles, rows, columns), np.float32)
-    truth = np.empty((rows, columns, columns), np.float32)
+    image = np.zeros((4 * columns, 4 * columns), np.float32)
     fine = (np.arange(4 * columns) + 0.5) / 4 - 0.5 - middle
     for row in range(rows):
         turn = 0.3 * row / max(rows, 1)
         total = np.zeros((angles, columns))
-        image = np.zeros((4 * columns, 4 * columns), np.float32)
         for x, y, half_x, half_y, tilt, value in ELLIPSES:
             scale, phi = FILLING * columns / 2, np.deg2rad(tilt) + turn
             cx, cy = (
@@ -59,11 +58,13 @@ def make_scene(columns: int, angles: int, rows: int, centre: float | None = None
             square = (a * np.cos(theta - phi)) ** 2 + (b * np.sin(theta - phi)) ** 2
             t = np.arange(columns)[None, :] - axis - (cx * np.cos(theta) + cy * np.sin(theta))[:, None]
             total += 2 * value * a * b * np.sqrt(np.maximum(square[:, None] - t**2, 0)) / square[:, None]
+            if row:
+                continue
             u = (fine[None, :] - cx) * np.cos(phi) + (-fine[:, None] - cy) * np.sin(phi)
             v = -(fine[None, :] - cx) * np.sin(phi) + (-fine[:, None] - cy) * np.cos(phi)
             image += value * ((u / a) ** 2 + (v / b) ** 2 <= 1)
         lines[:, row] = total / columns
-        truth[row] = image.reshape(columns, 4, columns, 4).mean(axis=(1, 3)) / columns
+    truth = image.reshape(columns, 4, columns, 4).mean(axis=(1, 3)) / columns
     return Scene(lines, theta, axis, truth)
 
 

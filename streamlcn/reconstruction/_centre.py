@@ -1,4 +1,4 @@
-"""Where the axis of rotation is, by two methods, and how sure that is."""
+"""Where the axis of rotation is, and how sure that is."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ __all__ = [
 ROWS = 8
 MIN_PROJECTIONS = 8
 WIDE_STEPS = 33
-FINE_STEPS = 17
+FINE_STEPS = 21
 TRIAL_ROWS = 4
 FINE_STEP_PX = 0.25
 LIMITED_ANGLE_ERROR_PX = 1.0
 SYSTEMATIC_ERROR_PX = 0.1
+UNCHECKED_ERROR_PX = 0.5
+ROWS_AGREE_PX = 0.3
 UNKNOWN_FLAT_ERROR_PX = 1.0
 MAX_GAP_RAD = 0.2
 """Of a half turn; more than this unseen and a shifted centre looks like a shifted sample."""
@@ -66,12 +68,11 @@ def estimate_centre(
 ) -> Centre:
     """Estimate the centre from line integrals (index, row, column) of a few detector rows.
 
-    Two methods that share nothing but the data: consistency of the projections (`centre_from_wedge`), and the
-    entropy of trial slices around that. Over half a turn they are averaged with the weights of their own
-    errors, over a full turn the first is so much better that the second only checks it, and over less
-    than half a turn (limited angle) only the second works: it begins in the middle of the detector and
-    is wide. The standard error holds the scatter over rows and half the disagreement of the methods.
-    Raises `BadInput` for fewer than 8 projections or empty ones.
+    Two methods that share nothing but the data. The consistency of the projections (`centre_from_wedge`) finds
+    any axis, through any noise, but strays by a pixel where a phase plate shows an edge differently from
+    behind. The sharpness of trial slices (`Trials`) about that decides, unless noise hides it, which shows in
+    rows that disagree. Over less than half a turn (limited angle) only the second works: it looks about the
+    middle of the detector and is less sure. Raises `BadInput` for fewer than 8 projections or empty ones.
     """
     _require_content(lines)
     order = np.argsort(angles_rad, kind="stable")
@@ -81,15 +82,9 @@ def estimate_centre(
     first, first_error = centre_from_wedge(lines, angles_rad)
     trials = Trials(lines[:, :: max(1, lines.shape[1] // TRIAL_ROWS)], angles_rad, threads)
     second = trials.search(first, FINE_STEPS, FINE_STEP_PX)
-    share = 0.0
-    if not _is_full_turn(angles_rad):
-        share = (
-            0.5 if math.isinf(first_error) else first_error**2 / (first_error**2 + second.stderr_pixels**2)
-        )
-    pixels = first + share * (second.pixels - first)
-    scatter = second.stderr_pixels if math.isinf(first_error) else first_error
-    error = math.hypot(scatter, (second.pixels - first) / 2)
-    return Centre(pixels=pixels, stderr_pixels=max(error, SYSTEMATIC_ERROR_PX))
+    if second.stderr_pixels <= ROWS_AGREE_PX or not math.isfinite(first_error):
+        return Centre(pixels=second.pixels, stderr_pixels=max(second.stderr_pixels, SYSTEMATIC_ERROR_PX))
+    return Centre(pixels=first, stderr_pixels=max(first_error, UNCHECKED_ERROR_PX))
 
 
 def centre_without_flat(
@@ -117,18 +112,13 @@ def _limited_angle_centre(
 ) -> Centre:
     trials = Trials(lines, angles_rad, threads)
     columns = lines.shape[2]
-    step = columns / 4 / (WIDE_STEPS - 1)
-    guess = trials.search((columns - 1) / 2, WIDE_STEPS, step).pixels
+    step = columns / 8 / (WIDE_STEPS - 1)
+    guess = trials.search((columns - 1) / 2, WIDE_STEPS, step, walks=1).pixels
     while step > 2 * FINE_STEP_PX:
         step /= 4
         guess = trials.search(guess, 13, step).pixels
     found = trials.search(guess, FINE_STEPS, FINE_STEP_PX)
     return Centre(pixels=found.pixels, stderr_pixels=max(found.stderr_pixels, LIMITED_ANGLE_ERROR_PX))
-
-
-def _is_full_turn(angles_rad: npt.NDArray[np.float64]) -> bool:
-    turned = np.sort(np.mod(angles_rad, 2 * np.pi))
-    return bool(np.diff(turned, append=turned[0] + 2 * np.pi).max() <= MAX_GAP_RAD)
 
 
 def _require_content(lines: npt.NDArray[np.float32]) -> None:
