@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from streamlcn.errors import StoreFailed, StreamLCNError
 from streamlcn.model import FramesReady, ReferenceReady, Scan, ScanEnded, ScanStarted, ScanUpdate
@@ -33,6 +34,11 @@ class Router:
 
     def handle(self, update: ScanUpdate, arrived_s: float | None = None) -> None:
         """Process one update to its end; ``arrived_s`` is when its document came, on the parts' clock."""
+        uid = update.scan.uid if isinstance(update, ScanStarted) else update.scan_uid
+        with bound_contextvars(scan_uid=uid):  # each line of the log says so
+            self._handle(update, arrived_s)
+
+    def _handle(self, update: ScanUpdate, arrived_s: float | None) -> None:
         if isinstance(update, ScanStarted):
             self._start(update.scan)
             return

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from structlog.contextvars import bound_contextvars
+
 from streamlcn.ports import Clock
 
 __all__ = ["EventTelemetry", "NullTelemetry"]
@@ -30,7 +32,8 @@ class EventTelemetry:
         self.beat(stage)
         started = self._elapsed_s()
         try:
-            yield
+            with bound_contextvars(stage=stage):  # each line of the log says so
+                yield
         finally:
             self._send({"event": "timed", "stage": stage, "seconds": max(0.0, self._elapsed_s() - started)})
 
