@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streamlcn.telemetry import CATALOGUE
+from streamlcn.telemetry import CATALOGUE, Health, PrometheusTelemetry
+from streamlcn.web import Board, make_app
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+BIN = str(Path(sys.executable).parent)
 RUNBOOK = (DEPLOY / "RUNBOOK.md").read_text()
 SECTIONS = set(re.findall(r"^## ([a-z-]+)$", RUNBOOK, re.M))
 RULES = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text())["groups"][0]["rules"]
@@ -106,6 +108,36 @@ def test_unit_and_container_say_the_same():
     assert "localhost:8790" in (DEPLOY / "prometheus" / "prometheus.yml").read_text()
     environment = yaml.safe_load((DEPLOY / "environment.yml").read_text())
     assert any(str(entry).startswith("tomopy") for entry in environment["dependencies"])
+
+
+def test_compose_runs_what_is_installed_and_mounts_what_is_there():
+    container = DEPLOY / "container"
+    for name in ("compose.yml", "compose.postgres.yml"):
+        for service in yaml.safe_load((container / name).read_text())["services"].values():
+            if service.get("image") == "streamlcn" or "build" in service:
+                assert shutil.which(service.get("entrypoint", ["streamlcn"])[0], path=BIN)
+            else:
+                assert not service.get("image", ":x").endswith(":latest"), "a version that can be named"
+            for volume in service.get("volumes", []):
+                if volume.startswith(".."):
+                    assert (container / volume.split(":")[0]).exists(), volume
+
+
+def test_kubernetes_asks_the_probes_that_are_served():
+    service, daemon = yaml.safe_load_all((DEPLOY / "kubernetes" / "streamlcn.yml").read_text())
+    pod = daemon["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    served = {route.path for route in make_app(Board(), Health(), PrometheusTelemetry()).routes}
+    probes = {name: container[name]["httpGet"]["path"] for name in container if name.endswith("Probe")}
+    assert probes == {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
+    assert set(probes.values()) <= served
+    assert container["ports"] == [{"name": "http", "containerPort": 8790}]
+    assert service["spec"]["selector"] == daemon["spec"]["template"]["metadata"]["labels"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert "USER 10001" in (DEPLOY / "container" / "Containerfile").read_text()
+    places = {mount["name"] for mount in container["volumeMounts"]}
+    claims = {claim["metadata"]["name"] for claim in daemon["spec"]["volumeClaimTemplates"]}
+    assert places == claims | {volume["name"] for volume in pod["volumes"]}
 
 
 def test_conda_and_pip_ask_for_the_same_versions():
