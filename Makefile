@@ -6,7 +6,7 @@ STAMP = $(VENV)/.installed
 PROFILE ?= anatomix
 SIZE ?= small
 
-.PHONY: demo test test-slow lint types layers check install clean
+.PHONY: demo test test-slow lint types layers docs check install clean
 
 demo: $(STAMP)
 	$(BIN)/streamlcn demo --profile $(PROFILE) --size $(SIZE) --keep demo-result
@@ -27,7 +27,10 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports
 
-check: lint types layers test
+docs: $(STAMP)
+	$(BIN)/mkdocs build --quiet
+
+check: lint types layers docs test
 
 install: $(STAMP)
 
@@ -39,4 +42,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache
