@@ -31,7 +31,7 @@ TRIAL_ROWS = 4
 FINE_STEP_PX = 0.25
 LIMITED_ANGLE_ERROR_PX = 1.0
 SYSTEMATIC_ERROR_PX = 0.1
-UNCHECKED_ERROR_PX = 0.5
+UNCHECKED_ERROR_PX = 0.45
 ROWS_AGREE_PX = 0.3
 UNKNOWN_FLAT_ERROR_PX = 1.0
 MAX_GAP_RAD = 0.2
@@ -68,11 +68,12 @@ def estimate_centre(
 ) -> Centre:
     """Estimate the centre from line integrals (index, row, column) of a few detector rows.
 
-    Two methods that share nothing but the data. The consistency of the projections (`centre_from_wedge`) finds
-    any axis, through any noise, but strays by a pixel where a phase plate shows an edge differently from
-    behind. The sharpness of trial slices (`Trials`) about that decides, unless noise hides it, which shows in
-    rows that disagree. Over less than half a turn (limited angle) only the second works: it looks about the
-    middle of the detector and is less sure. Raises `BadInput` for fewer than 8 projections or empty ones.
+    Two methods that share nothing but the data. The consistency of the projections (`centre_from_wedge`)
+    finds any axis, through any noise, but strays by a pixel where a phase plate shows an edge differently
+    from behind. The sharpness of trial slices (`Trials`) about that decides, unless noise hides it, which
+    shows in rows that disagree. Over less than half a turn (limited angle) only trial slices work: they begin
+    in the middle of the detector and are less sure. Raises `BadInput` for fewer than 8 projections or empty
+    ones.
     """
     _require_content(lines)
     order = np.argsort(angles_rad, kind="stable")
@@ -81,10 +82,12 @@ def estimate_centre(
         return _limited_angle_centre(lines, angles_rad, threads)
     first, first_error = centre_from_wedge(lines, angles_rad)
     trials = Trials(lines[:, :: max(1, lines.shape[1] // TRIAL_ROWS)], angles_rad, threads)
-    second = trials.search(first, FINE_STEPS, FINE_STEP_PX)
-    if second.stderr_pixels <= ROWS_AGREE_PX or not math.isfinite(first_error):
+    second = trials.search(first, FINE_STEPS, FINE_STEP_PX, walks=1)
+    is_inside = abs(second.pixels - first) < (FINE_STEPS // 2 - 1) * FINE_STEP_PX
+    if is_inside and (second.stderr_pixels <= ROWS_AGREE_PX or not math.isfinite(first_error)):
         return Centre(pixels=second.pixels, stderr_pixels=max(second.stderr_pixels, SYSTEMATIC_ERROR_PX))
-    return Centre(pixels=first, stderr_pixels=max(first_error, UNCHECKED_ERROR_PX))
+    error = first_error if math.isfinite(first_error) else LIMITED_ANGLE_ERROR_PX
+    return Centre(pixels=first, stderr_pixels=max(error, UNCHECKED_ERROR_PX))
 
 
 def centre_without_flat(
@@ -110,10 +113,10 @@ def quick_centre(lines: npt.NDArray[np.float32], angles_rad: npt.NDArray[np.floa
 def _limited_angle_centre(
     lines: npt.NDArray[np.float32], angles_rad: npt.NDArray[np.float64], threads: int
 ) -> Centre:
-    trials = Trials(lines, angles_rad, threads)
+    trials = Trials(lines, angles_rad, threads, "entropy")
     columns = lines.shape[2]
-    step = columns / 8 / (WIDE_STEPS - 1)
-    guess = trials.search((columns - 1) / 2, WIDE_STEPS, step, walks=1).pixels
+    step = columns / 4 / (WIDE_STEPS - 1)
+    guess = trials.search((columns - 1) / 2, WIDE_STEPS, step).pixels
     while step > 2 * FINE_STEP_PX:
         step /= 4
         guess = trials.search(guess, 13, step).pixels
