@@ -59,6 +59,55 @@ def test_a_scan_from_waiting_to_stale(daemon, browser):
     browser.complaints()  # the stream that ended
 
 
+def test_slices_bounds_lag_gauge_and_cards_are_shown(daemon, browser):
+    browser.open(daemon.url)
+    browser.complaints()  # of the page before, whose server is gone
+    daemon.say(event="ingest", connected=True)
+    daemon.say(event="model", name="sensor3d-small", sha256="9f2c4b77")
+    for received, kinds in ((30, ("reconstruction", "labels")), (60, ("reconstruction",))):
+        daemon.scan("acquiring", received)
+        for plane in ("xy", "xz", "yz"):
+            for kind in kinds:
+                daemon.say(event="preview", plane=plane, kind=kind, png=DOT, provisional=True,
+                           received=received, z=7 if plane == "xy" else None)  # fmt: skip
+    for porosity in (0.02, 0.03):
+        daemon.say(event="morphometry", provisional=True, values={"lcn": {"porosity": porosity}},
+                   porosity_low=porosity - 0.01, porosity_high=porosity + 0.01)  # fmt: skip
+    daemon.say(event="lag", documents=12, seconds=45)
+    daemon.say(event="level", what="gpu_memory_used_bytes", value=12.5e9, labels={"gpu": "0"})
+    daemon.say(event="level", what="gpu_memory_total_bytes", value=80e9, labels={"gpu": "0"})
+    browser.wait_for(f"{TEXT.format('devices')} === 'GPU 0: 12.5 of 80 GB'")
+    assert browser.run(f"return {SENTENCE}").endswith("none missing, 45 s behind")
+    assert tone(browser) == "warn"
+    captions = "return [...document.querySelectorAll('figcaption')].map((node) => node.textContent)"
+    told = "from 60 projections, labels from 30"
+    assert browser.run(captions) == [f"xy slice 7, {told}", f"xz {told}", f"yz {told}"]
+    laid_over = "return document.querySelectorAll('img.labels:not([hidden])').length"
+    assert browser.run(laid_over) == 3, "labels stay until there are newer ones"
+    assert browser.run(f"return {TEXT.format('porosity-note')}").startswith(
+        "between 2.00 % and 4.00 %; within"
+    )
+    assert browser.run("return document.querySelectorAll('#porosity-plot .bar').length") == 2
+    assert "12 wait for the worker" in browser.run("return document.querySelector('#stages li').textContent")
+    assert browser.run("return document.getElementById('ood-gauge').hasAttribute('hidden')")
+    slider = (
+        "const s = document.getElementById('opacity'); s.value = 20; s.dispatchEvent(new Event('input'));"
+    )
+    opacity = "return document.querySelector('img.labels').style.opacity"
+    assert browser.run(slider + opacity) == "0.2"
+    daemon.say(event="preview", plane="xy", kind="reconstruction", png=DOT, provisional=False, received=120)
+    daemon.say(event="ood", score=0.5, flag=False)
+    browser.wait_for("!document.getElementById('ood-gauge').hasAttribute('hidden')")
+    assert browser.run(laid_over) == 2, "provisional labels are not laid over the final slice"
+    daemon.say(event="centre", pixels=60.0, stderr_pixels=1.2, state="final")
+    daemon.scan("complete", 120)
+    browser.wait_for(
+        f"{SENTENCE} === 'Complete, but the centre of rotation is known to 1.2 px only: look at the slices'"
+    )
+    assert tone(browser) == "warn"
+    assert browser.complaints() == []
+
+
 def test_what_the_service_says_is_text_never_markup(daemon, browser):
     browser.open(daemon.url)
     evil = "<img src=x onerror=document.title='owned'>"
