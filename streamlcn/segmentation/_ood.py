@@ -18,7 +18,7 @@ from streamlcn.segmentation._normalise import GREY_LEVELS, Scale, in_view
 
 __all__ = ["Looks", "fit_reference", "look_at", "score"]
 
-FLAG_ABOVE = 1.25
+FLAG_ABOVE = 1.1
 _SLICES = 12
 _SHRINKAGE = 0.1
 
