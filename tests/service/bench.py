@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +22,7 @@ class Bench:
     """A journal, parts that outlive workers, and what operators were told."""
 
     def __init__(self, folder: Path, **overrides: Any) -> None:
+        self.late_s = 0.0  # how far the worker's clock has been put forward
         self.told: list[Mapping[str, Any]] = []
         self.profile = profile(folder, **overrides)
         self.parts: Parts = make_parts(self.profile, telemetry=NullTelemetry(), emit=self.told.append)
@@ -28,14 +30,18 @@ class Bench:
         self.journal.mkdir(parents=True)
 
     def worker(self) -> Worker:
-        return make_worker(self.profile, self.parts)
+        worker = make_worker(self.profile, self.parts)
+        worker._wall = lambda: time.time() + self.late_s
+        return worker
 
     def run(self) -> None:
         """Step a new worker until nothing is left."""
         with closing(self.worker()) as worker:
             while worker.step():
                 pass
-            worker.step()
+            for _ in range(5):
+                self.late_s += 1
+                worker.step()
 
     def result(self, documents: Documents) -> StoredResult:
         assert isinstance(self.parts.store, MemoryStore)
