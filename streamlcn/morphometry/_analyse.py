@@ -55,8 +55,8 @@ def measure_streamed(
 
     ``read(start, stop)`` returns slices of the label volume of ``shape`` (z, y, x); each is asked for three
     times, in z order, with one slice more on each side the second time. Holds slabs of ``slab_height`` + 6
-    slices at about 12 bytes a voxel, a plane at 16 bytes a pixel, 16 bytes a row of the volume, and the
-    network at about 60 bytes a pore voxel: never the volume. Errors as of `measure`.
+    slices at about 8 bytes a voxel, a plane at 16 bytes a pixel, 16 bytes a row of the volume, and the
+    network at about 64 bytes a pore voxel: never the volume. Errors as of `measure`.
     """
     return analyse_streamed(read, shape, voxel_size_um, slab_height=slab_height, classes=classes).morphometry
 

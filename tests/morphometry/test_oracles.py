@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import dijkstra
+from skimage.morphology import skeletonize
 
 from streamlcn.morphometry import (
     MorphometryParameters,
@@ -19,7 +20,8 @@ from streamlcn.morphometry import (
 from streamlcn.morphometry._network import network_of
 from streamlcn.morphometry._thinning import thinned
 from tests.morphometry import phantoms
-from tests.morphometry.inputs import DATA
+from tests.morphometry.inputs import input_of
+from tests.morphometry.network_phantom import network_phantom
 
 CROSS = ndimage.generate_binary_structure(3, 1)
 FULL = np.ones((3, 3, 3))
@@ -116,16 +118,29 @@ def nearest_lacunae(lcn, lacunae):
     return cells
 
 
-def test_thinning_has_the_bits_of_scikit_image():
-    with np.load(DATA / "lee_skeletons.npz") as file:
-        for n in range(len(file.files) // 3):
-            shape = tuple(file[f"shape_{n}"])
-            mask, expected = (
-                np.unpackbits(file[f"{name}_{n}"])[: np.prod(shape)].reshape(shape).astype(bool)
-                for name in ("mask", "thin")
-            )
-            network = network_of(mask)
-            assert np.array_equal(network.dense(thinned(network, network.places())), expected)
+@st.composite
+def masks(draw):
+    size = tuple(draw(st.integers(1, 20)) for _ in range(3))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    field = ndimage.gaussian_filter(random.normal(size=size), draw(st.sampled_from([0.0, 0.8, 1.5])))
+    return field > np.quantile(field, draw(st.sampled_from([0.1, 0.5, 0.8])))
+
+
+def assert_thinned_as_by_scikit_image(mask):
+    network = network_of(mask)
+    found = network.dense(thinned(network, network.places()))
+    assert np.array_equal(found, skeletonize(mask, method="lee") > 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(masks())
+def test_thinning_has_the_bits_of_scikit_image(mask):
+    assert_thinned_as_by_scikit_image(mask)
+
+
+def test_thinning_of_bone_and_of_a_network_has_the_bits_of_scikit_image():
+    assert_thinned_as_by_scikit_image(input_of("shrew_trabecular.npz")[:60, 30:90, 20:90])
+    assert_thinned_as_by_scikit_image(network_phantom((50, 90, 90), 0.25, 1, 20, seed=2).labels == 2)
 
 
 def test_graphs_that_can_be_drawn_by_hand():
