@@ -18,15 +18,8 @@ from simulators.scene import Scene, Segment, grouped
 from simulators.session import Session, quiet_stdout
 from simulators.stored import Overrides
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # deprecations inside tiled's server and its dependencies, at import
-    import starlette.testclient  # noqa: F401
-    from bluesky_tiled_plugins import TiledWriter
-    from tiled.catalog import from_uri
-    from tiled.client import Context, from_context
-    from tiled.server.app import build_app
-
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # tiled's server uses what its parts deprecate
     pytest.mark.filterwarnings(
         "ignore::ResourceWarning"
@@ -38,6 +31,12 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
     """A tiled server in this process, with SQLite storage."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside tiled's server and its dependencies, at import
+        import starlette.testclient  # noqa: F401
+        from tiled.catalog import from_uri
+        from tiled.client import Context, from_context
+        from tiled.server.app import build_app
     folder = tmp_path_factory.mktemp("tiled")
     for name in ("data", "raw"):
         (folder / name).mkdir()
@@ -77,6 +76,8 @@ def scene():
 
 def stored(catalogue, scene, plan, assets, mode):
     """Run a scan and store it; returns its last run's uid and its frames in the order they were exposed."""
+    from bluesky_tiled_plugins import TiledWriter
+
     documents = []
     with quiet_stdout(), Session() as session:
         session.subscribe(lambda name, document: documents.append((name, copy.deepcopy(document))))
@@ -109,14 +110,14 @@ def frames_of(scene, segments):
     ("plan", "assets", "mode"),
     [
         ("anatomix", "stream", "fly"),
-        pytest.param("anatomix", "resource", "step", marks=pytest.mark.slow),
-        pytest.param("hex", "stream", "fly", marks=pytest.mark.slow),
-        pytest.param("anatomix", "inline", "step", marks=pytest.mark.slow),
-        pytest.param("anatomix", "inline", "fly", marks=pytest.mark.slow),
-        pytest.param("anatomix", "stream", "step", marks=pytest.mark.slow),
-        pytest.param("fxi", "inline", "fly", marks=pytest.mark.slow),
-        pytest.param("fxi", "resource", "fly", marks=pytest.mark.slow),
-        pytest.param("fxi", "stream", "fly", marks=pytest.mark.slow),
+        ("anatomix", "resource", "step"),
+        ("hex", "stream", "fly"),
+        ("anatomix", "inline", "step"),
+        ("anatomix", "inline", "fly"),
+        ("anatomix", "stream", "step"),
+        ("fxi", "inline", "fly"),
+        ("fxi", "resource", "fly"),
+        ("fxi", "stream", "fly"),
     ],
 )
 def test_what_was_stored_is_played(catalogue, scene, plan, assets, mode):
@@ -136,7 +137,6 @@ def test_what_was_stored_is_played(catalogue, scene, plan, assets, mode):
     assert found.facts["stored_scan"] == uid
 
 
-@pytest.mark.slow
 def test_flats_after_the_projections_stay_after_them(catalogue, scene):
     uid = stored(catalogue, scene, "anatomix", "stream", "step")
     found = run_scene(catalogue, uid, Overrides())

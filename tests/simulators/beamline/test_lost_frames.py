@@ -60,7 +60,7 @@ def test_lost_exposures_are_in_no_document(scan, listener, plan, assets, mode, o
         assert reader.stops[0]["exit_status"] == "success"
 
 
-@pytest.mark.parametrize(("assets", "mode"), [("resource", "step"), ("stream", "step"), ("stream", "fly")])
+@pytest.mark.parametrize(("assets", "mode"), [("resource", "step"), ("stream", "fly")])
 def test_frames_come_at_the_camera_s_pace(scan, tmp_path, assets, mode):
     scan(
         *LOSSY,

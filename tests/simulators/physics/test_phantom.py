@@ -16,7 +16,7 @@ def bone():
     return make_phantom(load_instrument("anatomix").sample, rows=144, columns=192, voxel_um=0.188, seed=5)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @example(seed=2390, porosity=0.01953125)
 @given(seed=st.integers(0, 10**6), porosity=st.floats(0.015, 0.03))
 def test_porosity_is_what_was_asked_for(seed, porosity):

@@ -13,6 +13,8 @@ from simulators.shade_off import label_shade_off
 
 ROWS = slice(10, 14)
 
+pytestmark = pytest.mark.timeout(900)  # the first test images two bones, which takes long on a busy machine
+
 
 class View:
     """Four slices of one bone: clean and noisy grey values, truth, and distances in um."""
