@@ -86,6 +86,11 @@ class Reconstruction(Protocol):
         ...
 
     @property
+    def description(self) -> str:
+        """What ran, and why where that is not what the profile names; results record it."""
+        ...
+
+    @property
     def centre(self) -> tuple[float, float | None, str]:
         """(pixels, standard error or None, 'provisional' | 'final')."""
         ...

@@ -101,6 +101,7 @@ def reconstruct(file: str, out: str, force: bool, as_json: bool, **options: Any)
       streamlcn reconstruct scan.nxs --profile anatomix --out scan.h5:/reconstruction
     """
     from streamlcn.files import create_volume
+    from streamlcn.reconstruction import volume_shape
     from streamlcn.service import Said, open_file_scan
 
     started = time.perf_counter()
@@ -113,10 +114,9 @@ def reconstruct(file: str, out: str, force: bool, as_json: bool, **options: Any)
         is_line_integral=options["line_integrals"],
     )
     with open_file_scan(file, said, profile) as source:
-        rows, columns = source.scan.detector_shape or (0, 0)
-        with create_volume(
-            out, (rows, columns, columns), "float32", voxel_size_um=source.voxel_size_um, overwrite=force
-        ) as volume:
+        shape = volume_shape(settings, source.scan.detector_shape or (0, 0))
+        edge_um = _edge_um(source, settings)
+        with create_volume(out, shape, "float32", voxel_size_um=edge_um, overwrite=force) as volume:
             centre = _run(source, settings, volume)
             told = _told(file, source, settings, profile, centre)
             volume.note(told)
@@ -131,6 +131,11 @@ def reconstruct(file: str, out: str, force: bool, as_json: bool, **options: Any)
     shown = ("shape", "voxel_size_um", "phase_shift_rad", "backend", "profile", "seconds", "out")
     axis = ((f"centre {name}", value) for name, value in told["centre"].items())
     print_values("Reconstruction", [*axis, *((name, told[name]) for name in shown)])
+
+
+def _edge_um(source: FileScan, settings: ReconstructionSettings) -> float | None:
+    """Return the edge of a voxel: that of a detector pixel times the binning."""
+    return None if source.voxel_size_um is None else source.voxel_size_um * settings.correction.binning
 
 
 def _keep_apart(file: str, out: str) -> None:
@@ -194,14 +199,14 @@ def _told(
     centre: tuple[float, float | None, str],
 ) -> dict[str, Any]:
     from streamlcn.pipeline import versions
+    from streamlcn.reconstruction import volume_shape
 
-    rows, columns = source.scan.detector_shape or (0, 0)
     return {
         "file": file,
         "format": source.format,
-        "shape": [rows, columns, columns],
+        "shape": list(volume_shape(settings, source.scan.detector_shape or (0, 0))),
         "unit": "1/pixel",
-        "voxel_size_um": source.voxel_size_um,
+        "voxel_size_um": _edge_um(source, settings),
         "phase_shift_rad": source.scan.phase_shift_rad,
         "is_line_integral": source.scan.is_line_integral,
         "projections": source.scan.projection_count,

@@ -152,6 +152,7 @@ def _closing_metadata(
     pixels, stderr, state = end.session.centre
     return {
         "completeness": completeness_metadata(end.completeness),
+        "reconstruction": {"ran": end.session.description},
         "centre": {"pixels": pixels, "stderr_pixels": stderr, "state": state},
         "ood": {"score": found.score, "flag": found.is_unlike},
         "warnings": warnings,

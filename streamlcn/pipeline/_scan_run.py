@@ -51,7 +51,9 @@ class ScanRun:
         self._last_projection_s: float | None = None
         self._watch = Watch(scan, parts)
         self._check = FrameCheck(parts.frames, parts.telemetry)
-        metadata = opening_metadata(scan, parts)
+        binning = parts.profile.reconstruction.correction.binning
+        self._binned = replace(scan, voxel_size_um=scan.voxel_size_um * binning)
+        metadata = opening_metadata(self._binned, parts)
         with parts.telemetry.timed("write"):  # the server may be slow to answer
             result = parts.store.open(scan, parts.recipe.hash, metadata)
         self._result = self._stack.enter_context(result)
@@ -101,7 +103,7 @@ class ScanRun:
         self._watch.phase("reconstructing", received=len(self._used), missing=missing)
         conclude(
             Conclusion(
-                scan=self.scan,
+                scan=self._binned,
                 parts=self._parts,
                 watch=self._watch,
                 session=session,

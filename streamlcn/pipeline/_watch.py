@@ -13,6 +13,7 @@ from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices, encode_labels, encode_png
 from streamlcn.pipeline._view import blank_outside
 from streamlcn.ports import KnowsPorosity, Reconstruction, ShowsPlanes
+from streamlcn.reconstruction import volume_shape
 
 __all__ = ["Watch", "sure_of"]
 
@@ -115,7 +116,9 @@ class Watch:
 
     @property
     def _depth(self) -> int:
-        return self._scan.detector_shape[0] if self._scan.detector_shape else 1
+        if self._scan.detector_shape is None:
+            return 1
+        return volume_shape(self._parts.profile.reconstruction, self._scan.detector_shape)[0]
 
     def _say_centre(self, session: Reconstruction) -> None:
         if self._parts.clock() - self._said_s >= _SECONDS_BETWEEN_COUNTS:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streamlcn.reconstruction._api import find_centre, open_whole_scan, reconstruct
+from streamlcn.reconstruction._api import find_centre, open_whole_scan, reconstruct, volume_shape
 from streamlcn.reconstruction._correction import Correction, contrast_sign
 from streamlcn.reconstruction._providers import make_reconstructor
 from streamlcn.reconstruction._reference import make_reference
@@ -26,6 +26,7 @@ __all__ = [
     "make_reference",
     "open_whole_scan",
     "reconstruct",
+    "volume_shape",
 ]
 
 

@@ -25,7 +25,7 @@ from streamlcn.reconstruction.settings import (
 if TYPE_CHECKING:
     from streamlcn.reconstruction._centre import Centre
 
-__all__ = ["find_centre", "open_whole_scan", "reconstruct"]
+__all__ = ["find_centre", "open_whole_scan", "reconstruct", "volume_shape"]
 
 
 def reconstruct(
@@ -181,3 +181,14 @@ def _merged(
     return settings.model_copy(
         update={"centre": CentreSettings(value=float(centre), tolerance_px=settings.centre.tolerance_px)}
     )
+
+
+def volume_shape(settings: ReconstructionSettings, detector_shape: tuple[int, int]) -> tuple[int, int, int]:
+    """Return (z, y, x) of the volume of a detector (row, column), cropped and binned as the settings say.
+
+    Raises `BadInput` when nothing is left.
+    """
+    from streamlcn.reconstruction._region import Region
+
+    rows, columns = Region.of(settings.correction, detector_shape).shape
+    return rows, columns, columns

@@ -193,3 +193,22 @@ def test_a_replayed_journal_gives_the_same_bits(bench: Bench, tmp_path: Path) ->
     assert_same(again.result(documents), bench.result(documents))
     assert isinstance(again.parts.store, MemoryStore)
     assert len(again.parts.store.results) == 1
+
+
+KNOWN = {"reconstruction.centre.value": AXIS_PX}  # 24 columns are too few to find it
+
+
+def test_binned_frames_give_larger_voxels(bench: Bench, tmp_path: Path) -> None:
+    binned = Bench(tmp_path / "binned", **{"reconstruction.correction.binning": 2, **KNOWN})
+    documents = recorded()
+    for one in (bench, binned):
+        journal(one.journal, documents)
+        one.run()
+    whole, small = bench.result(documents), binned.result(documents)
+    assert small.arrays["reconstruction"].shape == (4, 24, 24)
+    assert small.metadata["voxel_size_um"] == 2 * whole.metadata["voxel_size_um"] == 1.0
+    assert small.metadata["centre"]["pixels"] == AXIS_PX
+    assert small.metadata["tissue"]["volume_um3"] == pytest.approx(
+        whole.metadata["tissue"]["volume_um3"], rel=0.15
+    )
+    assert "fbp" in small.metadata["reconstruction"]["ran"]
