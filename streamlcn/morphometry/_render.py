@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,8 @@ _FOG = 0.65  # part of the colour that white takes of what lies deepest
 _PIXELS = 900  # least width of a picture
 
 
-class View(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class View:
     """What is seen along y, (row, column) of (z, x), each voxel ``scale`` pixels wide.
 
     ``hit`` where anything is; ``index`` its C index in the volume; ``shade`` and ``fog`` from 0 to 1.
