@@ -22,6 +22,7 @@ def main(url: str, path: Path, scheme: str = "dark") -> None:
     """Wait for a result and save the page as a PNG."""
     with open_browser() as browser:
         browser.colour_scheme(scheme)
+        browser.devtools("Emulation.setScrollbarsHidden", {"hidden": True})
         browser.size(WIDTH, 600)
         browser.open(url)
         while not browser.run(f"return Boolean({RESULT})"):
