@@ -1,4 +1,4 @@
-"""What mkdocs does beside its own: takes the runbook in, and looks after links that leave docs/."""
+"""Beside what mkdocs does: list decisions, take the runbook in, look after links that leave docs/."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ RUNBOOK = "deploy/RUNBOOK.md"
 
 _log = logging.getLogger("mkdocs.hooks.links")
 _LINK = re.compile(r"\[([^\]]+)\]\((\.\.?/[^)\s#]*)(#[^)\s]*)?\)")
+
+
+def on_config(config: Any) -> Any:
+    """List the decisions in the navigation, in their order."""
+    folder = Path(config["docs_dir"]) / "decisions"
+    pages = ["decisions/README.md", *(f"decisions/{path.name}" for path in sorted(folder.glob("0*.md")))]
+    for entry in config["nav"]:
+        if "Decisions" in entry:
+            entry["Decisions"] = pages
+    return config
 
 
 def on_files(files: Files, config: Any) -> Files:
