@@ -59,7 +59,8 @@ def assert_gone(process, number, err):
     ],
 )
 def test_during_the_scan(proxy, listener, tmp_path, number, options):
-    with command(proxy, tmp_path, *SMALL, "--period", "0.2", "--json", *options) as process:
+    slow = ("--period", "0.2", "--projections", "100")  # so that the signal finds it still running
+    with command(proxy, tmp_path, *SMALL, *slow, "--json", *options) as process:
         seen: list[str] = []
         while seen.count("descriptor") < 2:
             seen += [decoded(message, "pickle")[0] for message in listener.messages(1)]
