@@ -134,3 +134,9 @@ def test_no_text_names_the_machine_it_was_written_on() -> None:
         if path != Path(__file__) and (match := word.search(path.read_text("utf-8", "replace")))
     ]
     assert found == []
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """They would be one module to pytest, which then collects neither."""
+    names = [path.name for path in (Path(__file__).parents[1]).rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
