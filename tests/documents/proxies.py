@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,11 +43,11 @@ def a_proxy(inward: str = _ANY, outward: str = _ANY, secret: Path | None = None)
 
 def until(is_so: Callable[[], Any], what: str) -> None:
     """Wait for something that a thread or another process does."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline, pause = time.monotonic() + PATIENCE_S, threading.Event()
     while not is_so():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
-        time.sleep(0.005)
+        pause.wait(0.005)
 
 
 def received(source: ZmqSource, count: int) -> list[tuple[str, dict[str, Any]]]:
