@@ -132,7 +132,7 @@ def test_overlap_by_hand() -> None:
     assert iou == pytest.approx({"background": 1 / 3, "bone": 2 / 3, "lcn": 2 / 3})
 
 
-@pytest.mark.parametrize("kind", ["sensor3d", "unet"])
+@pytest.mark.parametrize("kind", [pytest.param("sensor3d", marks=pytest.mark.slow), "unet"])
 def test_a_short_training_learns_and_can_be_repeated(data: Path, tmp_path: Path, kind: str) -> None:
     seen: list[float] = []
     report = train(
@@ -183,6 +183,7 @@ def test_judging_a_bundle_gives_what_training_reported(data: Path, tmp_path: Pat
     assert Evaluation.model_validate_json(judged.model_dump_json()) == judged
 
 
+@pytest.mark.slow
 def test_fine_tuning_drops_a_class_and_beats_its_parent(data: Path, tmp_path: Path) -> None:
     train(data, "sensor3d", tmp_path / "parent", seed=4, settings=SHORT, device="cpu")
     other = tmp_path / "other"
