@@ -31,7 +31,10 @@ def tiled_scene(uri: str, uid: str, said: Overrides, *, api_key: str | None = No
         catalogue = from_uri(uri, api_key=api_key)
     except Exception as failure:
         raise ValueError(f"cannot read the tiled catalogue at {uri}: {failure}") from failure
-    return run_scene(catalogue, uid, said)
+    try:
+        return run_scene(catalogue, uid, said)
+    finally:
+        catalogue.context.http_client.close()
 
 
 def run_scene(catalogue: Any, uid: str, said: Overrides) -> Scene:

@@ -44,12 +44,14 @@ def server(tmp_path):
         env={**os.environ, "COLUMNS": "200"},
     ) as process:
         assert process.stderr is not None
-        for line in process.stderr:
-            found = re.search(r"running on (http://[\d.:]+)", line)
-            if found:
-                break
-        yield found[1]
-        process.kill()
+        try:
+            lines = iter(process.stderr.readline, "")
+            told = (
+                re.search(r"running on \S*?(http://[\d.:]+)", line) for line in lines
+            )  # perhaps in colour
+            yield next(found[1] for found in told if found)
+        finally:
+            process.kill()
 
 
 def test_a_run_goes_into_a_server_and_comes_out_of_the_camera(server, scan, listener, tmp_path, monkeypatch):
@@ -60,9 +62,11 @@ def test_a_run_goes_into_a_server_and_comes_out_of_the_camera(server, scan, list
 
     told = scan(*SMALL, "--assets", "stream", "--data-dir", str(tmp_path / "raw"))
     raw = [decoded(message, "pickle") for message in listener.messages_until_stops(told["uids"])]
-    writer = TiledWriter(from_uri(server, api_key="SECRET"), batch_size=1)
+    catalogue = from_uri(server, api_key="SECRET")
+    writer = TiledWriter(catalogue, batch_size=1)
     for name, document in copy.deepcopy(raw):
         writer(name, document)
+    catalogue.context.http_client.close()
     monkeypatch.setenv("KEY_OF_TILED", "SECRET")
     options = ("--from-tiled", server, "--run", told["uids"][0], "--tiled-key", "KEY_OF_TILED")
     told = scan(*options, "--plan", "htss")
