@@ -184,12 +184,15 @@ def main() -> None:
     parser.add_argument("--shape", nargs=3, type=int, default=(256, 256, 256))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--groups", nargs="*", default=list(GROUPS))
+    parser.add_argument("--skip", nargs="*", default=[], help="programs to leave out, such as slow ones")
     parser.add_argument("--markdown", type=Path, help="append the table to this file")
     parser.add_argument("--task", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
-        child(*options.task, options.repeats)
+        child(*options.task)
         return
+    for tasks in GROUPS.values():
+        tasks[:] = [task for task in tasks if task[0] not in options.skip]
     with tempfile.TemporaryDirectory() as folder:
         text = parent(tuple(options.shape), options.repeats, options.groups, Path(folder) / "mask.npy")
     print(text)
@@ -261,7 +264,7 @@ def run(group: str, name: str, path: Path) -> dict[str, float] | None:
     return result
 
 
-def child(group: str, name: str, path: str, _repeats: int) -> None:
+def child(group: str, name: str, path: str) -> None:
     """Warm up, measure once, print one JSON object."""
     task = dict(GROUPS[group])[name]
     small = np.zeros((40, 40, 40), bool)
