@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from streamlcn.documents import Assembler, Backfill, make_backfill, make_value_reader
 from streamlcn.frames import make_frame_reader
@@ -17,12 +16,7 @@ from streamlcn.segmentation import make_segmenter
 from streamlcn.service import Worker
 from streamlcn.store import SpoolStore, make_store
 
-__all__ = ["journal_dir", "make_assembler", "make_parts", "make_raw_reader", "make_worker"]
-
-
-def journal_dir(profile: Profile) -> Path:
-    """Return the folder of the profile's journal."""
-    return profile.state_dir / "journal"
+__all__ = ["make_assembler", "make_parts", "make_raw_reader", "make_worker"]
 
 
 def make_parts(
@@ -42,7 +36,7 @@ def make_parts(
     store = make_store(
         profile.store,
         environ=environ,
-        spool_dir=profile.state_dir / "spool",
+        spool_dir=profile.spool_dir,
         on_request=lambda outcome, seconds: emit(
             {"event": "request", "outcome": outcome, "seconds": seconds}
         ),
@@ -82,7 +76,7 @@ def make_worker(profile: Profile, parts: Parts, environ: Mapping[str, str] = os.
     """Return the worker of the profile's journal."""
     store = parts.store
     return Worker(
-        journal_dir(profile),
+        profile.journal_dir,
         parts,
         make_assembler(profile),
         make_backfill=lambda assembler: make_backfill(assembler, profile.documents, environ=environ),

@@ -26,7 +26,7 @@ _EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 def check_journal(subject: Subject) -> Finding:
     """Documents can be kept, with room for all that retention keeps."""
     journal = subject.profile.ingest.journal
-    folder = subject.profile.state_dir / "journal"
+    folder = subject.profile.journal_dir
     finding, free_gb = _writable(folder, "ingest.state_dir")
     if finding is not None:
         return finding
@@ -49,7 +49,7 @@ def check_spool(subject: Subject) -> Finding:
     profile = subject.profile
     if profile.store.backend == "memory":
         return green("not needed: results stay in memory")
-    folder = profile.store.spool_dir or profile.state_dir / "spool"
+    folder = profile.spool_dir
     finding, free_gb = _writable(folder, "store.spool_dir")
     if finding is not None:
         return finding

@@ -61,7 +61,7 @@ def worker(profile: str, overrides: tuple[str, ...], events: str, parent: int) -
     from streamlcn.service import die_with_parent, only_worker
 
     die_with_parent(parent)
-    from streamlcn.compose import journal_dir, make_parts, make_worker
+    from streamlcn.compose import make_parts, make_worker
     from streamlcn.profile import load_profile, parse_overrides
     from streamlcn.service import EventSender
     from streamlcn.service.warm_up import warm_up
@@ -71,7 +71,7 @@ def worker(profile: str, overrides: tuple[str, ...], events: str, parent: int) -
     configure_logging(loaded.telemetry.log_format, loaded.telemetry.log_level)
     stop = _stop_flag()
     send = EventSender(events)
-    with only_worker(journal_dir(loaded)):
+    with only_worker(loaded.journal_dir):
         parts = make_parts(loaded, telemetry=EventTelemetry(send), emit=send)
         warm_up(parts.segmenter)
         working = make_worker(loaded, parts)

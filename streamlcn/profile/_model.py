@@ -85,3 +85,13 @@ class Profile(Settings):
     def state_dir(self) -> Path:
         """Where journal, checkpoint and spool are."""
         return self.ingest.state_dir or Path.home() / ".local" / "state" / "streamlcn" / self.name
+
+    @property
+    def journal_dir(self) -> Path:
+        """Where journal and checkpoint are."""
+        return self.state_dir / "journal"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where results wait while tiled is away."""
+        return self.store.spool_dir or self.state_dir / "spool"

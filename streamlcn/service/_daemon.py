@@ -63,8 +63,7 @@ class Daemon:
         self.health = Health(profile.telemetry)
         self.telemetry = PrometheusTelemetry()
         self.board = Board(profile=profile.name, porosity_band=profile.web.porosity_band)
-        journal_dir = profile.state_dir / "journal"
-        self._journal = JournalWriter(journal_dir, profile.ingest.journal, wall=wall)
+        self._journal = JournalWriter(profile.journal_dir, profile.ingest.journal, wall=wall)
         app = make_app(self.board, self.health, self.telemetry, page_hz=profile.web.page_hz)
         try:
             self._server = serve(app, profile.web.host, profile.web.port)
