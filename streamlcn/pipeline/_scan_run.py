@@ -28,7 +28,7 @@ from streamlcn.pipeline._metadata import opening_metadata
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._watch import Watch
 from streamlcn.ports import Reconstruction
-from streamlcn.reconstruction import make_reference
+from streamlcn.reconstruction import make_reference, neutral_reference
 
 __all__ = ["ScanRun"]
 
@@ -140,8 +140,8 @@ class ScanRun:
         self._watch.maybe_preview(session, len(self._used))
 
     def _reference(self, update: ReferenceReady) -> Reference:
-        if self.scan.is_line_integral:  # nothing is divided by it
-            return Reference(dark=np.zeros((1, 1), np.float32), flat=np.ones((1, 1), np.float32))
+        if self.scan.is_line_integral:
+            return neutral_reference((1, 1))
         reference = make_reference(self._stack_frames(update.flats), self._stack_frames(update.darks))
         self._check.know(reference)
         return reference

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from streamlcn.reconstruction._api import find_centre, open_whole_scan, reconstruct, volume_shape
 from streamlcn.reconstruction._correction import Correction, contrast_sign
 from streamlcn.reconstruction._providers import make_reconstructor
-from streamlcn.reconstruction._reference import make_reference
+from streamlcn.reconstruction._reference import make_reference, neutral_reference
 from streamlcn.reconstruction.settings import ReconstructionSettings
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "find_centre",
     "make_reconstructor",
     "make_reference",
+    "neutral_reference",
     "open_whole_scan",
     "reconstruct",
     "volume_shape",

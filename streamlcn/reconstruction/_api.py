@@ -11,7 +11,7 @@ from streamlcn.errors import BadInput
 from streamlcn.model import Frame, FrameKind, Reference, Scan
 from streamlcn.ports import Reconstruction
 from streamlcn.reconstruction._providers import make_reconstructor
-from streamlcn.reconstruction._reference import make_reference
+from streamlcn.reconstruction._reference import make_reference, neutral_reference
 from streamlcn.reconstruction.settings import (
     AstraSettings,
     CentreSettings,
@@ -77,8 +77,7 @@ def reconstruct(
     stack, angles = _checked(projections, angles_rad)
     settings = _merged(settings, centre, backend, device)
     if is_line_integral:
-        empty = np.zeros(stack.shape[1:], np.float32)
-        reference = Reference(dark=empty, flat=empty + 1)
+        reference = neutral_reference((stack.shape[1], stack.shape[2]))
     else:
         reference = make_reference(flats, darks, flats_after)
         if reference.flat.shape != stack.shape[1:]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from streamlcn.errors import MissingReference
 from streamlcn.model import Reference
 
-__all__ = ["MAX_DEAD_FRACTION", "dead_pixels", "make_reference"]
+__all__ = ["MAX_DEAD_FRACTION", "dead_pixels", "make_reference", "neutral_reference"]
 
 MAX_DEAD_FRACTION = 0.01
 """More pixels than this without light in the flat is no detector fault but a wrong flat."""
@@ -31,6 +31,12 @@ def make_reference(
     flat = _lit_flat(_stack(flats, "flat"), dark)
     after = None if flats_after is None else _lit_flat(_stack(flats_after, "flat"), dark)
     return Reference(dark=dark.astype(np.float32), flat=flat, flat_after=after)
+
+
+def neutral_reference(shape: tuple[int, int]) -> Reference:
+    """Return the (row, column) reference that changes nothing, for frames that are line integrals already."""
+    dark = np.zeros(shape, np.float32)
+    return Reference(dark=dark, flat=dark + 1)
 
 
 def dead_pixels(reference: Reference) -> npt.NDArray[np.bool_]:

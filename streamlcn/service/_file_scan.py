@@ -16,7 +16,7 @@ from streamlcn.files import FrameStack, ScanFile, open_scan_file
 from streamlcn.frames import FrameSettings, make_frame_reader
 from streamlcn.model import Frame, FrameKind, FrameRef, InlineSource, Reference, Scan
 from streamlcn.ports import FrameReader
-from streamlcn.reconstruction import make_reference
+from streamlcn.reconstruction import make_reference, neutral_reference
 
 if TYPE_CHECKING:
     from streamlcn.profile import Profile
@@ -94,8 +94,8 @@ class FileScan:
         Raises `MissingReference`.
         """
         if self.scan.is_line_integral:
-            dark = np.zeros(self._source.projections.shape[1:], np.float32)
-            return Reference(dark=dark, flat=dark + 1)
+            _, rows, columns = self._source.projections.shape
+            return neutral_reference((rows, columns))
         return make_reference(self._reference_frames(FrameKind.FLAT), self._reference_frames(FrameKind.DARK))
 
     def projections(self) -> Iterator[Frame]:
