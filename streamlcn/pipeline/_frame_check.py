@@ -44,17 +44,12 @@ class FrameCheck:
 
     def read(self, ref: FrameRef) -> Pixels:
         """Return the pixels of a frame that must be there; raises `UnreadableFrame`."""
-        pixels = self._frames.read(ref)
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            row, column = np.argwhere(~np.isfinite(pixels))[0]
-            raise UnreadableFrame(f"{_name(ref)} holds {pixels[row, column]} at row {row}, column {column}")
-        self._saturated[ref.kind] += int(_saturated(pixels) > _SATURATED_SHARE * pixels.size)
-        return pixels
+        return self._read(ref)[0]
 
     def read_or_set_aside(self, ref: FrameRef) -> Pixels | None:
         """Return the pixels of a projection, or None for one that the scan goes on without."""
         try:
-            pixels = self.read(ref)
+            pixels, saturated = self._read(ref)
         except UnreadableFrame as error:
             self._in_a_row += 1
             if self._in_a_row == _MOST_IN_A_ROW:
@@ -65,7 +60,7 @@ class FrameCheck:
         if self._least_mean is not None and float(pixels.mean(dtype=np.float64)) < self._least_mean:
             self._set_aside(f"{_name(ref)} shows no light: was the beam lost, or the shutter closed?")
             return None
-        if _saturated(pixels) > _BURNT_OUT_SHARE * pixels.size:
+        if saturated > _BURNT_OUT_SHARE:
             self._set_aside(f"{_name(ref)} is saturated: shorten the exposure")
             return None
         return pixels
@@ -84,14 +79,21 @@ class FrameCheck:
                 )
         return texts
 
+    def _read(self, ref: FrameRef) -> tuple[Pixels, float]:
+        """Return a frame and the share of its pixels at the top of the camera's range; floats have none."""
+        pixels = self._frames.read(ref)
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            row, column = np.argwhere(~np.isfinite(pixels))[0]
+            raise UnreadableFrame(f"{_name(ref)} holds {pixels[row, column]} at row {row}, column {column}")
+        saturated = 0.0
+        if pixels.dtype == np.uint16:
+            saturated = np.count_nonzero(pixels == np.iinfo(np.uint16).max) / pixels.size
+        self._saturated[ref.kind] += saturated > _SATURATED_SHARE
+        return pixels, saturated
+
     def _set_aside(self, reason: str) -> None:
         self._reasons.append(reason)
         self._telemetry.count("frames_missing", reason="corrupt")
-
-
-def _saturated(pixels: Pixels) -> int:
-    """Return how many pixels are at the top of the camera's range; floats have none."""
-    return int(np.count_nonzero(pixels == np.iinfo(np.uint16).max)) if pixels.dtype == np.uint16 else 0
 
 
 def _name(ref: FrameRef) -> str:
