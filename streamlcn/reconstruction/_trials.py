@@ -96,13 +96,7 @@ class Trials:
 
     def _entropy(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return the entropy of the grey values of slices (y, x, row * trial), (row, trial)."""
-        size = self._columns
-        first = max(0, (size - MAX_IMAGE_ROWS) // 2)
-        band = images[first : size - first]
-        offset = np.arange(size) - (size - 1) / 2
-        inside = (
-            offset[first : size - first, None] ** 2 + offset[None, :] ** 2 < (ENTROPY_RADIUS * size / 2) ** 2
-        )
+        band, inside = self._seen(images, ENTROPY_RADIUS)
         trials = images.shape[2] // self._rows
         some = band[::4, ::4][inside[::4, ::4]].reshape(-1, self._rows, trials)
         low, high = np.percentile(some, (0.1, 99.9), axis=(0, 2)).astype(np.float32)
@@ -116,15 +110,21 @@ class Trials:
 
     def _spread(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return l1 over l2 of the fine structure of slices (y, x, row * trial), as (row, trial)."""
-        size = self._columns
-        first = max(0, (size - MAX_IMAGE_ROWS) // 2)
-        band = images[first : size - first]
-        offset = np.arange(size) - (size - 1) / 2
-        inside = offset[first : size - first, None] ** 2 + offset[None, :] ** 2 < (RADIUS * size / 2) ** 2
+        band, inside = self._seen(images, RADIUS)
         fine = np.abs((band - ndimage.gaussian_filter(band, (BACKGROUND_PX, BACKGROUND_PX, 0)))[inside])
         power = np.sqrt(np.square(fine).mean(axis=0, dtype=np.float64))
         ratio = fine.mean(axis=0, dtype=np.float64) / np.maximum(power, 1e-30)
         return np.asarray(ratio.reshape(self._rows, -1), np.float64)
+
+    def _seen(
+        self, images: npt.NDArray[np.float32], radius: float
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Return the rows that were reconstructed, and where they lie in a circle (share of the width)."""
+        size = self._columns
+        first = max(0, (size - MAX_IMAGE_ROWS) // 2)
+        offset = np.arange(size) - (size - 1) / 2
+        inside = offset[first : size - first, None] ** 2 + offset[None, :] ** 2 < (radius * size / 2) ** 2
+        return images[first : size - first], inside
 
     def _reconstruct(self, centres: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Return slices (y, x, row * trial) around the axis."""
