@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,23 +76,9 @@ def train(data: Path, model: Any, from_bundle: Path | None, out: Path, **options
     Example:
       streamlcn train labelled/ --model sensor3d --recipe fast --seed 1 --out my-model
     """
-    settings = _settings(options)
-    _refuse_to_replace(out, force=options["force"])
     from streamlcn.training import train as learn
 
-    with _Epochs(settings.epochs) as watch:
-        report = learn(
-            data,
-            model,
-            out,
-            name=options["name"],
-            seed=options["seed"],
-            settings=settings,
-            device=options["device"],
-            progress=watch,
-            from_bundle=from_bundle,
-        )
-    _tell(report, as_json=options["as_json"])
+    _run(partial(learn, data, model, from_bundle=from_bundle), out, options)
 
 
 @click.command()
@@ -109,22 +96,9 @@ def finetune(data: Path, from_bundle: Path, out: Path, **options: Any) -> None:
     Example:
       streamlcn finetune my-scans/ --from profiles/anatomix/model --out my-model
     """
-    settings = _settings(options)
-    _refuse_to_replace(out, force=options["force"])
     from streamlcn.training import finetune as learn
 
-    with _Epochs(settings.epochs) as watch:
-        report = learn(
-            data,
-            from_bundle,
-            out,
-            name=options["name"],
-            seed=options["seed"],
-            settings=settings,
-            device=options["device"],
-            progress=watch,
-        )
-    _tell(report, as_json=options["as_json"])
+    _run(partial(learn, data, from_bundle), out, options)
 
 
 @click.command()
@@ -149,6 +123,22 @@ def evaluate(data: Path, model: Path, device: str, as_json: bool) -> None:
         print_json(evaluation.model_dump(mode="json"))
         return
     print_values(f"Evaluation of {evaluation.model['name']}", _rows(evaluation))
+
+
+def _run(learn: Callable[..., TrainingReport], out: Path, options: dict[str, Any]) -> None:
+    """Train by what both commands have in common, and tell what became of it."""
+    settings = _settings(options)
+    _refuse_to_replace(out, force=options["force"])
+    with _Epochs(settings.epochs) as watch:
+        report = learn(
+            out=out,
+            name=options["name"],
+            seed=options["seed"],
+            settings=settings,
+            device=options["device"],
+            progress=watch,
+        )
+    _tell(report, as_json=options["as_json"])
 
 
 def _settings(options: dict[str, Any]) -> TrainingSettings:
