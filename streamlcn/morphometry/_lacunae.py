@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from streamlcn.morphometry._network import Network, around_place
-from streamlcn.morphometry._runs import run_components
+from streamlcn.morphometry._runs import root_of, run_components
 from streamlcn.morphometry.settings import MorphometryParameters
 
 __all__ = ["Found", "core_voxels", "lacunae"]
@@ -90,14 +90,6 @@ def lacunae(
 
 
 @njit(cache=True)
-def _root(parent: Any, n: int) -> int:
-    while parent[n] != n:
-        parent[n] = parent[parent[n]]
-        n = parent[n]
-    return n
-
-
-@njit(cache=True)
 def _climb_down(
     net: Any, places: Any, squared: Any, order: Any, split_voxels: float, split_fraction: float
 ) -> Any:
@@ -125,7 +117,7 @@ def _climb_down(
             slope = (np.sqrt(float(squared[m])) - level) / run
             if slope > steepest:
                 steepest, uphill = slope, part[m]
-            other = _root(parent, part[m])
+            other = root_of(parent, part[m])
             if best == 0 or other == best:
                 best = other
                 continue
@@ -151,7 +143,7 @@ def _renumber(part: Any, parent: Any, necked: Any) -> Any:
     is_necked = np.zeros(parent.shape[0], np.bool_)
     count = 0
     for n in range(part.shape[0]):
-        root = _root(parent, part[n])
+        root = root_of(parent, part[n])
         if number[root] == 0:
             is_necked[count] = necked[root]
             count += 1

@@ -10,7 +10,7 @@ from numba import njit
 
 from streamlcn.morphometry._network import Network
 
-__all__ = ["RunComponents", "complement", "run_components", "union"]
+__all__ = ["RunComponents", "complement", "root_of", "run_components", "union"]
 
 
 class RunComponents(NamedTuple):
@@ -30,7 +30,8 @@ def run_components(network: Network, connectivity: int) -> RunComponents:
 
 
 @njit(cache=True)
-def _root(parent: Any, n: int) -> int:
+def root_of(parent: Any, n: int) -> int:
+    """Return the root of n's set, and shorten the way to it."""
     while parent[n] != n:
         parent[n] = parent[parent[n]]
         n = parent[n]
@@ -45,7 +46,7 @@ def _join(net: Any, parent: Any, here: int, there: int, reach: int) -> None:
         end_a = net.start[a] + net.first[a + 1] - net.first[a]
         end_b = net.start[b] + net.first[b + 1] - net.first[b]
         if net.start[b] < end_a + reach and net.start[a] < end_b + reach:
-            p, q = _root(parent, a), _root(parent, b)
+            p, q = root_of(parent, a), root_of(parent, b)
             parent[max(p, q)] = min(p, q)
         if end_a < end_b:
             a += 1
@@ -68,7 +69,7 @@ def _components(net: Any, reach: int) -> Any:  # noqa: C901  one kernel
     number = np.empty(runs, np.int64)
     count = 0
     for run in range(runs):  # the root is the first run of its component: it has a number already
-        root = _root(parent, run)
+        root = root_of(parent, run)
         if root == run:
             number[run] = count
             count += 1
