@@ -27,8 +27,9 @@ from streamlcn.documents._raw_documents import (
 from streamlcn.documents._raw_runs import RawRun, RawRuns, RawUnreachable
 from streamlcn.documents._run import Run
 from streamlcn.documents._value_reader import length_of
-from streamlcn.documents.settings import BackfillSettings, DocumentSettings
+from streamlcn.documents.settings import DocumentSettings
 from streamlcn.errors import BadInput, FailedScan
+from streamlcn.keys import key_from
 from streamlcn.model import ScanUpdate
 
 __all__ = ["Backfill", "BackfillState", "make_backfill"]
@@ -308,18 +309,9 @@ def make_backfill(
     chosen = settings.backfill
     if chosen.uri is None:
         return Backfill(assembler, settings, None)
-    raw_runs = RawRuns(chosen.uri, _api_key(chosen, environ), timeout_s=chosen.timeout_s)
+    key = key_from(environ, chosen.api_key_env, chosen.api_key_file, "documents.backfill.api_key_file")
+    raw_runs = RawRuns(chosen.uri, key, timeout_s=chosen.timeout_s)
     return Backfill(assembler, settings, raw_runs)
-
-
-def _api_key(settings: BackfillSettings, environ: Mapping[str, str]) -> str | None:
-    key = environ.get(settings.api_key_env, "").strip()
-    if not key and settings.api_key_file is not None:
-        try:
-            key = settings.api_key_file.expanduser().read_text("utf-8").strip()
-        except OSError as error:
-            raise BadInput(f"documents.backfill.api_key_file cannot be read: {error}") from error
-    return key or None
 
 
 def _count(lost: list[Lost]) -> int:

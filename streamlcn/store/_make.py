@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamlcn.errors import BadInput
+from streamlcn.keys import key_from
 from streamlcn.ports import ResultStore
 from streamlcn.store._memory import MemoryStore
 from streamlcn.store._spool import SpoolStore
@@ -49,13 +50,8 @@ def make_store(
 
 def read_api_key(settings: StoreSettings, environ: Mapping[str, str]) -> str:
     """Return the key from its environment variable or its file; raises `BadInput` without one."""
-    key = environ.get(settings.api_key_env, "").strip()
-    if not key and settings.api_key_file is not None:
-        try:
-            key = settings.api_key_file.expanduser().read_text("utf-8").strip()
-        except OSError as error:
-            raise BadInput(f"store.api_key_file cannot be read: {error}") from error
-    if not key:
+    key = key_from(environ, settings.api_key_env, settings.api_key_file, "store.api_key_file")
+    if key is None:
         raise BadInput(
             f"no API key for tiled at {settings.uri}: set the environment variable {settings.api_key_env}, "
             "or name a file that holds it in store.api_key_file"
