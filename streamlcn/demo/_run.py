@@ -19,6 +19,7 @@ from streamlcn.demo._progress import ScanProgress
 from streamlcn.demo._read_back import ReadBack, read_back
 from streamlcn.demo._report import Comparison, compare
 from streamlcn.demo._status import Status
+from streamlcn.model import Label
 from streamlcn.store import LocalTiled, start_local_tiled
 
 __all__ = ["DemoResult", "run_demo"]
@@ -168,4 +169,8 @@ def _truth(path: Path, classes: list[str]) -> npt.NDArray[np.uint8]:
     """Return the phantom's labels; a model without shade-off calls it the bone that it is."""
     with np.load(path) as file:
         labels: npt.NDArray[np.uint8] = file["labels"]
-    return labels if "shade_off" in classes else np.where(labels == 3, np.uint8(1), labels)
+    return (
+        labels
+        if "shade_off" in classes
+        else np.where(labels == Label.SHADE_OFF, np.uint8(Label.BONE), labels)
+    )
