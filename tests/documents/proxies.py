@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from streamlcn.documents import ZmqSource
+from tests import waiting
 
 PATIENCE_S = 30.0
 
@@ -43,11 +42,7 @@ def a_proxy(inward: str = _ANY, outward: str = _ANY, secret: Path | None = None)
 
 def until(is_so: Callable[[], Any], what: str) -> None:
     """Wait for something that a thread or another process does."""
-    deadline, pause = time.monotonic() + PATIENCE_S, threading.Event()
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError(what)
-        pause.wait(0.005)
+    waiting.until(is_so, what, PATIENCE_S)
 
 
 def received(source: ZmqSource, count: int) -> list[tuple[str, dict[str, Any]]]:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 
-from simulators.faults import SimulatedFault, fault_named
-from simulators.plan_shapes import SHAPES
-from simulators.plans import Tomography, no_pause
-from simulators.rig import make_rig
 from simulators.scene import Scene, Segment
-from simulators.session import Session
-
-Documents = list[tuple[str, dict[str, Any]]]
+from tests.recorder import Documents, passing_folder, record
 
 ROWS, COLUMNS = 6, 8
 DARKS, FLATS, PROJECTIONS = 2, 3, 9
@@ -66,41 +56,12 @@ def scene() -> Scene:
 
 @cache
 def _folder() -> Path:
-    folder = Path(mkdtemp(prefix="documents-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return passing_folder("documents")
 
 
 @cache
 def _recorded(plan: str, assets: str, mode: str, fault: str) -> tuple[tuple[str, dict[str, Any]], ...]:
-    documents: Documents = []
-    one, shape = fault_named(fault or None), SHAPES[plan]
-    subject = one.scene(scene())
-    with Session() as session:
-        wire = one.wire(_Recorder(documents), subject)
-        session.subscribe(wire)
-        rig = make_rig(subject, shape, assets=assets, directory=_folder(), loop=session.loop)
-        tomography = Tomography(
-            rig=rig, scene=subject, shape=shape, mode=mode, metadata=one.start(subject),
-            after_frame=one.after_frame(_Recorder(documents)) if fault else no_pause,
-        )  # fmt: skip
-        with suppress(SimulatedFault):
-            session.run(tomography())
-    return tuple(documents)
-
-
-class _Recorder:
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-
-    def __call__(self, name: str, document: Any) -> None:
-        self._documents.append((str(name), dict(document)))
-
-    def send_raw(self, message: bytes) -> None:
-        """Garbage is for the wire, not for documents."""
-
-    def close(self) -> None:
-        """Nothing to close."""
+    return record(scene(), _folder(), plan, assets=assets, mode=mode, fault=fault)
 
 
 def recorded(

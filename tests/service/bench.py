@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from streamlcn.compose import journal_dir, make_parts, make_worker
+from streamlcn.compose import make_parts, make_worker
 from streamlcn.pipeline import Parts
 from streamlcn.service import Worker
 from streamlcn.store import MemoryStore, StoredResult
@@ -26,7 +26,7 @@ class Bench:
         self.told: list[Mapping[str, Any]] = []
         self.profile = profile(folder, **overrides)
         self.parts: Parts = make_parts(self.profile, telemetry=NullTelemetry(), emit=self.told.append)
-        self.journal = journal_dir(self.profile)
+        self.journal = self.profile.journal_dir
         self.journal.mkdir(parents=True)
 
     def worker(self) -> Worker:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from simulators.faults import SimulatedFault, fault_named
-from simulators.interleave import interleaved
-from simulators.plan_shapes import SHAPES
-from simulators.plans import Tomography, no_pause
-from simulators.rig import make_rig
 from simulators.scene import Scene, plain_segments
-from simulators.session import Session
 from streamlcn.documents import JournalWriter, encode
 from streamlcn.profile import Profile, load_profile
-
-Documents = list[tuple[str, dict[str, Any]]]
+from tests.recorder import Documents, passing_folder, record
 
 ROWS, COLUMNS, PROJECTIONS = 8, 48, 60
 ANGLES = tuple(np.linspace(0, np.pi, PROJECTIONS, endpoint=False).tolist())
@@ -66,46 +55,12 @@ def scene() -> Scene:
 @cache
 def folder() -> Path:
     """Where the camera writes files."""
-    made = Path(mkdtemp(prefix="rod-")).resolve()
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    return passing_folder("rod")
 
 
 @cache
 def _recorded(assets: str, mode: str, fault: str) -> tuple[tuple[str, dict[str, Any]], ...]:
-    documents: Documents = []
-    one, shape = fault_named(fault or None), SHAPES["anatomix"]
-    subject = one.scene(scene())
-    with Session() as session:
-        wire = one.wire(_Recorder(documents), subject)
-        session.subscribe(wire)
-        rig = make_rig(subject, shape, assets=assets, directory=folder(), loop=session.loop)
-        after = one.after_frame(_Recorder(documents)) if fault else no_pause
-        if one.has_second_run:
-            start = {"plan_name": shape.plan_name, **shape.start(subject, shape.camera)}
-            after = interleaved(
-                rig, start, camera=shape.camera, dtype=subject.dtype, streams=dict(shape.streams)
-            )
-        plan = Tomography(
-            rig=rig, scene=subject, shape=shape, mode=mode, metadata=one.start(subject), after_frame=after
-        )
-        with suppress(SimulatedFault):
-            session.run(plan())
-    return tuple(documents)
-
-
-class _Recorder:
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-
-    def __call__(self, name: str, document: Any) -> None:
-        self._documents.append((str(name), dict(document)))
-
-    def send_raw(self, message: bytes) -> None:
-        """Garbage is for the wire, not for documents."""
-
-    def close(self) -> None:
-        """Nothing to close."""
+    return record(scene(), folder(), assets=assets, mode=mode, fault=fault)
 
 
 def recorded(assets: str = "inline", mode: str = "step", fault: str = "") -> Documents:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from simulators.publisher import DocumentPublisher
 from streamlcn.demo._processes import Child, Children
 from streamlcn.errors import BadInput
 from streamlcn.store import StoredResult, fetch_result
+from tests import waiting
 from tests.service.rod import folder
 
 KEY_VARIABLE = "STREAMLCN_TEST_KEY"
@@ -25,12 +25,7 @@ PATIENCE_S = 200.0
 
 def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
     """Return what ``condition`` returns once that is true."""
-    deadline = time.monotonic() + patience_s
-    pause = time.monotonic
-    while not (found := condition()):
-        assert pause() < deadline, f"no {what} within {patience_s:.0f} s"
-        signal.sigtimedwait([], 0.05)  # gives the processor away
-    return found
+    return waiting.until(condition, what, patience_s)
 
 
 class House:
