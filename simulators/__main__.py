@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ _COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Hand the arguments to the command named first; exit code 2 when there is none of that name."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # do not spin on cores that the daemon computes on
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in _COMMANDS:
         return int(importlib.import_module(_COMMANDS[words[0]][0]).main(words[1:]) or 0)

@@ -7,6 +7,7 @@ hang outside Python, pytest's own faulthandler does (`faulthandler_timeout` in p
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Before torch is loaded: threads that wait leave the core to the other processes of a test.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Time on a busy machine says nothing about a test; pytest-timeout ends what hangs.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -97,12 +97,12 @@ def test_broken_bytes_cost_only_the_records_they_are_in(
     step = HEADER_BYTES + len(wanted[0])
     pieces = st.sampled_from([MARKER, b"\x00" * 30, b"\xff", b"ab" * 70])
     places = st.lists(st.integers(len(PREAMBLE), len(content) - 1), min_size=1, max_size=4)
-    broken = set()
+    whole = bytes(content)
     for place in data.draw(places):
-        for offset, byte in enumerate(data.draw(pieces)[: len(content) - place]):
-            if content[place + offset] != byte:
-                content[place + offset] = byte
-                broken.add((place + offset - len(PREAMBLE)) // step)
+        piece = data.draw(pieces)[: len(content) - place]
+        content[place : place + len(piece)] = piece
+    changed = (place for place, byte in enumerate(content) if byte != whole[place])
+    broken = {(place - len(PREAMBLE)) // step for place in changed}
     path.write_bytes(content)
     JournalWriter(directory).close()  # a later segment: nothing of this one is waited for
     with JournalReader(directory) as reader:

@@ -38,6 +38,7 @@ def start(folder: Path, size: str, *options: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_demonstration_sets_a_measured_network_beside_the_true_one(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     process = start(folder, "tiny", "--json")
