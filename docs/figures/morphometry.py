@@ -21,7 +21,7 @@ def main() -> None:
 
     labels = network_phantom((300, 400, 400), 0.094, 8, 40, seed=1).labels
     title = "Simulated bone: morphometry of the lacuna-canalicular network"
-    save_figure(labels, analyse(labels, 0.094), ROOT / "docs" / "figures" / "morphometry.png", title)
+    save_figure(analyse(labels, 0.094), ROOT / "docs" / "figures" / "morphometry.png", title)
 
 
 if __name__ == "__main__":

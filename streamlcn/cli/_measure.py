@@ -13,15 +13,19 @@ from streamlcn.cli._output import json_option, print_json, print_values, warn
 from streamlcn.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import numpy.typing as npt
 
     from streamlcn.files import VolumeReader
+    from streamlcn.morphometry import SlabAnalysis
 
 __all__ = ["measure"]
 
 _SAME = 1e-3
 _FIGURES = (".png", ".pdf", ".svg")
+_SLAB_VOXELS = 2**23  # read at once: about 64 MB while they are measured
 
 
 class _Edges(click.ParamType[tuple[float, ...]]):
@@ -74,7 +78,8 @@ def measure(
 ) -> None:
     """Measure the LCN of a label volume (0 background, 1 bone, 2 LCN, 3 shade-off).
 
-    MASK is file.h5:/path, a zarr array, a .npy file or a TIFF stack. Voxels must be cubic.
+    MASK is file.h5:/path, a zarr array, a .npy file or a TIFF stack, and may be larger than memory: it is
+    read by slabs, three times. Voxels must be cubic.
 
     \b
     Example:
@@ -84,18 +89,14 @@ def measure(
 
     _check_places(csv, figure)
     with open_volume(mask) as volume:
-        voxel = _voxel_size(mask, volume, edges)
-        labels = volume.read(0, volume.shape[0])
+        analysis = _analysed(mask, volume, _voxel_size(mask, volume, edges), classes)
         made_of = volume.provenance
-    from streamlcn.morphometry import analyse, save_figure, write_lacunae_csv
+    from streamlcn.morphometry import save_figure, write_lacunae_csv
 
-    if classes is not None:
-        labels = _relabelled(mask, labels, classes)
-    analysis = analyse(labels, voxel)
     if csv is not None:
         write_lacunae_csv(analysis, csv)
     if figure is not None:
-        save_figure(labels, analysis, figure, title=Path(mask.partition(":")[0]).name)
+        save_figure(analysis, figure, title=Path(mask.partition(":")[0]).name)
     values = analysis.morphometry.model_dump(mode="json")
     if as_json:
         print_json({**values, "file": mask, "provenance": made_of})
@@ -115,8 +116,19 @@ def _check_places(csv: Path | None, figure: Path | None) -> None:
         raise BadInput("--figure needs matplotlib, which is not installed: pip install 'streamlcn[demo]'")
 
 
-def _relabelled(mask: str, labels: npt.NDArray[Any], classes: dict[str, int]) -> npt.NDArray[np.uint8]:
-    """Return labels (z, y, x) with our own values; raises `BadInput` for unknown names and values."""
+def _analysed(mask: str, volume: VolumeReader, voxel: float, classes: dict[str, int] | None) -> SlabAnalysis:
+    """Measure a volume that may be larger than memory, slab by slab."""
+    from streamlcn.morphometry import analyse_streamed
+
+    _, height, width = volume.shape
+    read = volume.read if classes is None else _relabelled(mask, volume, classes)
+    return analyse_streamed(read, volume.shape, voxel, slab_height=max(1, _SLAB_VOXELS // (height * width)))
+
+
+def _relabelled(
+    mask: str, volume: VolumeReader, classes: dict[str, int]
+) -> Callable[[int, int], npt.NDArray[np.uint8]]:
+    """Return a reader of slices with our own values; `BadInput` for unknown names, and values as it reads."""
     import numpy as np
 
     from streamlcn.model import CLASS_NAMES
@@ -126,14 +138,20 @@ def _relabelled(mask: str, labels: npt.NDArray[Any], classes: dict[str, int]) ->
         raise BadInput(f"--classes: there is no class {strange[0]!r}, known are {', '.join(CLASS_NAMES)}")
     if len(set(classes.values())) != len(classes):
         raise BadInput(f"--classes gives one value to two names: {classes}")
-    known = {value: CLASS_NAMES.index(name) for name, value in classes.items()}
-    known.setdefault(0, 0)
-    out = np.zeros(labels.shape, np.uint8)
-    for value in np.unique(labels).tolist():
-        if value not in known:
-            raise BadInput(f"{mask} holds the value {value:g}, which --classes does not name")
-        out[labels == value] = known[value]
-    return out
+    known = {0: 0} | {value: CLASS_NAMES.index(name) for name, value in classes.items()}
+    unnamed = len(CLASS_NAMES)
+
+    def read(start: int, stop: int) -> npt.NDArray[np.uint8]:
+        stored = volume.read(start, stop)
+        out = np.full(stored.shape, unnamed, np.uint8)
+        for value, label in known.items():
+            out[stored == value] = label
+        wrong = stored[out == unnamed]
+        if wrong.size:
+            raise BadInput(f"{mask} holds the value {wrong.min():g}, which --classes does not name")
+        return out
+
+    return read
 
 
 def _voxel_size(mask: str, volume: VolumeReader, edges: tuple[float, ...] | None) -> float:

@@ -158,9 +158,19 @@ def _open_zarr(spec: VolumeSpec, _stack: ExitStack) -> VolumeReader:
     )  # fmt: skip
 
 
-def _open_npy(spec: VolumeSpec, _stack: ExitStack) -> VolumeReader:
-    array = np.load(spec.path, mmap_mode="r", allow_pickle=False)
-    return VolumeReader(spec, array.shape, array.dtype, (), lambda a, b: array[a:b], ExitStack())
+def _open_npy(spec: VolumeSpec, stack: ExitStack) -> VolumeReader:
+    whole = np.load(spec.path, mmap_mode="r", allow_pickle=False)
+    kept = ExitStack()
+    file = kept.enter_context(spec.path.open("rb"))
+    stack.push(kept)
+    is_c = whole.flags.c_contiguous
+
+    def read(start: int, stop: int) -> npt.NDArray[Any]:
+        """Map anew for each slab: pages stay in the memory of the process as long as their map."""
+        anew = np.memmap(file, whole.dtype, "r", whole.offset, whole.shape, "C" if is_c else "F")
+        return anew[start:stop]
+
+    return VolumeReader(spec, whole.shape, whole.dtype, (), read, kept)
 
 
 def _open_tiff(spec: VolumeSpec, stack: ExitStack) -> VolumeReader:

@@ -37,8 +37,18 @@ def open_tiff(path: Path, stack: ExitStack) -> Opened:
         shape = (1, *shape)
     voxel = _voxel_edges(file)
     if series.dataoffset is not None:  # uncompressed and contiguous
-        mapped = np.memmap(path, np.dtype(file.byteorder + series.dtype.char), "r", series.dataoffset, shape)
-        return shape, series.dtype, voxel, lambda a, b: mapped[a:b]
+        stored, offset = np.dtype(file.byteorder + series.dtype.char), series.dataoffset
+
+        def mapped(start: int, stop: int) -> npt.NDArray[Any]:
+            """Map anew for each slab: pages stay in the memory of the process as long as their map."""
+            slab: npt.NDArray[Any] = file.filehandle.memmap_array(stored, shape, offset)[start:stop]
+            return slab
+
+        return shape, series.dtype, voxel, mapped
+    if len(series.pages) != shape[0]:
+        raise BadInput(
+            f"{path} holds {shape[0]} slices in {len(series.pages)} page(s); give one page a slice"
+        )
 
     def read(start: int, stop: int) -> npt.NDArray[Any]:
         if start == stop:

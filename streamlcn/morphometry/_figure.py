@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from streamlcn.errors import BadInput
-from streamlcn.morphometry._check import checked_volume
 from streamlcn.morphometry._figure_text import lacuna_lines, method, number_lines
+from streamlcn.morphometry._network import Network, network_of
 from streamlcn.morphometry._render import View, coloured, view
-from streamlcn.morphometry._result import Analysis
+from streamlcn.morphometry._result import Analysis, Morphometry, SlabAnalysis
+from streamlcn.morphometry._thickness import diameters
 
 __all__ = ["save_figure"]
 
@@ -20,36 +20,49 @@ _GREY = (0.62, 0.62, 0.62)
 _CANALICULI, _LACUNAE = "#4477aa", "#cc6677"
 
 
+class _Voxels(NamedTuple):
+    """What the views show: the cell (int32) and the local thickness in um (float32) of each pore voxel."""
+
+    network: Network
+    cells: npt.NDArray[np.int32]
+    thickness: npt.NDArray[np.float32]
+
+
 def save_figure(
-    labels: npt.ArrayLike, analysis: Analysis, path: str | Path, title: str = "Lacuna-canalicular network"
+    analysis: Analysis | SlabAnalysis, path: str | Path, title: str = "Lacuna-canalicular network"
 ) -> None:
     """Write one page (PNG, PDF, SVG by suffix): two views along y, histogram, numbers, lacunae, flags.
 
-    ``labels`` (z, y, x) must be the volume that ``analysis`` was made of. Raises `BadInput` if their shapes
-    differ.
+    The page of an `Analysis` and of a `SlabAnalysis` of the same labels are the same; needs matplotlib.
+    Raises `OSError` where ``path`` cannot be written, `ValueError` for another suffix.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if checked_volume(labels).shape != analysis.lcn.shape:
-        raise BadInput(
-            f"labels of shape {np.shape(labels)} do not belong to an analysis of {analysis.lcn.shape}"
-        )
+    values, voxels = analysis.morphometry, _voxels(analysis)
     figure = Figure(figsize=(8.27, 10.6), layout="constrained", dpi=200)
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
     grid = figure.add_gridspec(3, 2, height_ratios=[1.15, 1.1, 0.8])
-    seen = view(analysis.lcn)
-    _draw_cells(figure.add_subplot(grid[0, 0]), analysis, seen)
-    _draw_thickness(figure, figure.add_subplot(grid[0, 1]), analysis, seen)
+    seen = view(voxels.network)
+    _draw_cells(figure.add_subplot(grid[0, 0]), values, voxels, seen)
+    _draw_thickness(figure, figure.add_subplot(grid[0, 1]), values, voxels, seen)
     _draw_histogram(figure.add_subplot(grid[1, 0]), analysis)
-    numbers = number_lines(analysis.morphometry)
+    numbers = number_lines(values)
     _draw_table(figure.add_subplot(grid[1, 1]), "d  numbers", numbers, [0.44, 0.24, 0.32], align="left")
     last = figure.add_subplot(grid[2, :])
     widths = [0.04, 0.08, 0.08, 0.15, 0.07, 0.08, 0.08, 0.06, 0.08, 0.13, 0.07, 0.08]
-    _draw_table(last, "e  lacunae", lacuna_lines(analysis.morphometry), widths, align="right")
-    last.text(0, -0.03, method(analysis.morphometry), fontsize=6, va="top", transform=last.transAxes)
+    _draw_table(last, "e  lacunae", lacuna_lines(values), widths, align="right")
+    last.text(0, -0.03, method(values), fontsize=6, va="top", transform=last.transAxes)
     figure.savefig(path, facecolor="white")
+
+
+def _voxels(analysis: Analysis | SlabAnalysis) -> _Voxels:
+    if isinstance(analysis, SlabAnalysis):
+        thickness = diameters(analysis.squared_radii, analysis.morphometry.voxel_size_um)
+        return _Voxels(analysis.network, analysis.cells, thickness)
+    lcn = analysis.lcn
+    return _Voxels(network_of(lcn), analysis.cells[lcn], analysis.thickness[lcn])
 
 
 def _letter(axes: Any, letter: str, text: str) -> None:
@@ -79,17 +92,18 @@ def _frame(axes: Any, image: npt.NDArray[Any], pixel_um: float) -> None:
     axes.set_ylim(-height * 0.12, height)
 
 
-def _draw_cells(axes: Any, analysis: Analysis, seen: View) -> None:
+def _draw_cells(axes: Any, values: Morphometry, voxels: _Voxels, seen: View) -> None:
     from matplotlib import colormaps
     from matplotlib.patheffects import withStroke
 
-    numbers = analysis.cells.reshape(-1)[seen.index]
+    numbers = voxels.cells[seen.number[seen.hit]]
     colours = [n for n in range(20) if n not in (14, 15)]  # without the greys of orphans
-    palette = np.array([colormaps["tab20"](colours[n * 7 % 18])[:3] for n in range(int(numbers.max()) + 1)])
+    count = int(numbers.max(initial=0)) + 1
+    palette = np.array([colormaps["tab20"](colours[n * 7 % 18])[:3] for n in range(count)])
     palette[0] = _GREY
-    voxel = analysis.morphometry.voxel_size_um
-    _frame(axes, coloured(seen, palette[numbers[seen.hit]]), voxel / seen.scale)
-    for row in analysis.morphometry.lacunae.rows[:40]:
+    voxel = values.voxel_size_um
+    _frame(axes, coloured(seen, palette[numbers]), voxel / seen.scale)
+    for row in values.lacunae.rows[:40]:
         z, _, x = (c / voxel * seen.scale for c in row["centroid_um"])
         axes.text(
             x, z, str(row["id"]), fontsize=8, ha="center", va="center", color="white", fontweight="bold",
@@ -98,26 +112,26 @@ def _draw_cells(axes: Any, analysis: Analysis, seen: View) -> None:
     _letter(axes, "a", "cells, numbered by lacuna (grey: reaches none)")
 
 
-def _draw_thickness(figure: Any, axes: Any, analysis: Analysis, seen: View) -> None:
+def _draw_thickness(figure: Any, axes: Any, values: Morphometry, voxels: _Voxels, seen: View) -> None:
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import PowerNorm
 
-    thickness = analysis.thickness.reshape(-1)[seen.index]
-    largest = float(analysis.thickness.max()) or 1.0
+    thickness = voxels.thickness[seen.number[seen.hit]]
+    largest = float(voxels.thickness.max(initial=0)) or 1.0
     scale = PowerNorm(0.5, 0, largest)  # canaliculi and lacunae differ by a factor of ten
-    colours = colormaps["viridis"](scale(thickness[seen.hit]))[:, :3]
-    _frame(axes, coloured(seen, colours), analysis.morphometry.voxel_size_um / seen.scale)
+    colours = colormaps["viridis"](scale(thickness))[:, :3]
+    _frame(axes, coloured(seen, colours), values.voxel_size_um / seen.scale)
     bar = figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, shrink=0.8, pad=0.02, aspect=25)
     bar.set_ticks([t for t in (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100) if t <= largest])
     bar.ax.yaxis.set_major_formatter("{x:g}")
-    bar.ax.axhspan(0, analysis.morphometry.parameters.resolution_um, color="0.8")
+    bar.ax.axhspan(0, values.parameters.resolution_um, color="0.8")
     bar.set_label("local thickness (µm)", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     _letter(axes, "b", "local thickness")
 
 
-def _draw_histogram(axes: Any, analysis: Analysis) -> None:
+def _draw_histogram(axes: Any, analysis: Analysis | SlabAnalysis) -> None:
     table, settings = analysis.thickness_histogram, analysis.morphometry.parameters
     total = max(float(table["volume_um3"].sum()), 1e-300)
     width = table["upper_um"] - table["lower_um"]

@@ -1,4 +1,4 @@
-"""A picture of a mask seen along y, without a graphics library."""
+"""A picture of a network seen along y, without a graphics library."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
+
+from streamlcn.morphometry._network import Network
 
 __all__ = ["View", "coloured", "view"]
 
@@ -20,34 +22,34 @@ _PIXELS = 900  # least width of a picture
 class View:
     """What is seen along y, (row, column) of (z, x), each voxel ``scale`` pixels wide.
 
-    ``hit`` where anything is; ``index`` its C index in the volume; ``shade`` and ``fog`` from 0 to 1.
+    ``hit`` where anything is; ``number`` that of its voxel in the network; ``shade`` and ``fog`` from 0 to 1.
     """
 
     hit: npt.NDArray[np.bool_]
-    index: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
     shade: npt.NDArray[np.float64]
     fog: npt.NDArray[np.float64]
     scale: int
 
 
-def view(mask: npt.NDArray[np.bool_]) -> View:
-    """Return the surface of (z, y, x) ``mask`` seen along y, outlines smoothed below one voxel."""
+def view(network: Network) -> View:
+    """Return the surface of ``network`` seen along y, outlines smoothed below one voxel."""
     from scipy.ndimage import distance_transform_edt, gaussian_filter
 
     depth: npt.NDArray[np.int32]
-    index: npt.NDArray[np.int64]
-    depth, index = _first(mask)
+    number: npt.NDArray[np.int64]
+    depth, number = _first(network)
     scale = min(max(1, -(-_PIXELS // depth.shape[1])), 4)
-    depth, index = (np.repeat(np.repeat(a, scale, 0), scale, 1) for a in (depth, index))
+    depth, number = (np.repeat(np.repeat(a, scale, 0), scale, 1) for a in (depth, number))
     hit = depth >= 0
     if not hit.any():
         blank = np.zeros(hit.shape)
-        return View(hit, index, blank, blank, scale)
+        return View(hit, number, blank, blank, scale)
     nearest: Any = distance_transform_edt(~hit, return_distances=False, return_indices=True)
-    depth, index = depth[tuple(nearest)], index[tuple(nearest)]
+    depth, number = depth[tuple(nearest)], number[tuple(nearest)]
     outline = gaussian_filter(hit.astype(np.float32), 0.5 * scale) > 0.5
-    fog = _FOG * depth / max(mask.shape[1], 1)
-    return View(outline, index, _shade(depth.astype(np.float64), scale), fog, scale)
+    fog = _FOG * depth / max(network.height, 1)
+    return View(outline, number, _shade(depth.astype(np.float64), scale), fog, scale)
 
 
 def coloured(seen: View, colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -59,17 +61,21 @@ def coloured(seen: View, colours: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
 
 
 @njit(parallel=True, cache=True)
-def _first(mask: Any) -> Any:
-    planes, height, width = mask.shape
-    depth = np.full((planes, width), -1, np.int32)
-    index = np.zeros((planes, width), np.int64)
-    for z in prange(planes):
-        for y in range(height):
-            for x in range(width):
-                if mask[z, y, x] and depth[z, x] < 0:
-                    depth[z, x] = y
-                    index[z, x] = (z * height + y) * width + x
-    return depth, index
+def _first(net: Any) -> Any:
+    """Return y and number of the voxel with the least y for each (z, x); -1 and 0 where there is none."""
+    depth = np.full((net.depth, net.width), -1, np.int32)
+    number = np.zeros((net.depth, net.width), np.int64)
+    for z in prange(net.depth):
+        for y in range(net.height):
+            row = z * net.height + y
+            for run in range(net.rows[row], net.rows[row + 1]):
+                x = net.start[run]
+                for n in range(net.first[run], net.first[run + 1]):
+                    if depth[z, x] < 0:
+                        depth[z, x] = y
+                        number[z, x] = n
+                    x += 1
+    return depth, number
 
 
 def _shade(depth: npt.NDArray[np.float64], scale: int) -> npt.NDArray[np.float64]:
