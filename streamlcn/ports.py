@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamlcn.model import Frame, FrameRef, Mask, Pixels, Reference, Scan, Slab
+from streamlcn.progress import Progress, unheard
 
 __all__ = [
     "DocumentSource",
@@ -78,10 +79,11 @@ class Reconstruction(Protocol):
         """Return slice z (y, x) as far as it is known, scaled to the level of a whole scan."""
         ...
 
-    def finish(self) -> Iterator[Slab]:
+    def finish(self, tell: Progress = unheard) -> Iterator[Slab]:
         """Yield the whole volume as slabs in order of z, 0 upwards.
 
-        The same projections give the same bits, whatever their order.
+        The same projections give the same bits, whatever their order. ``tell`` is told the share of the work
+        that is done, between slabs too.
         """
         ...
 
@@ -132,10 +134,10 @@ class Segmenter(Protocol):
         """
         ...
 
-    def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:
+    def ood(self, volume: npt.NDArray[np.float32], tell: Progress = unheard) -> tuple[float | None, bool]:
         """Return how unlike the training data ``volume`` is, and whether that is too much.
 
-        (None, False) where nobody can tell.
+        (None, False) where nobody can tell. ``tell`` is told the share of the work that is done.
         """
         ...
 
@@ -226,8 +228,8 @@ class Telemetry(Protocol):
         """Time a stage and beat its heart at both ends."""
         ...
 
-    def beat(self, stage: str) -> None:
-        """Say that a stage, or the worker's loop, is alive."""
+    def beat(self, stage: str, share: float | None = None) -> None:
+        """Say that a stage, or the worker's loop, is alive; ``share`` of the work is done (0 to 1)."""
         ...
 
     def count(self, what: str, amount: float = 1, **labels: str) -> None:

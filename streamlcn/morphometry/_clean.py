@@ -16,6 +16,7 @@ from streamlcn.morphometry._network import Network, NetworkBuilder
 from streamlcn.morphometry._runs import complement, run_components, union
 from streamlcn.morphometry._source import LabelSource
 from streamlcn.morphometry.settings import MorphometryParameters
+from streamlcn.progress import Progress, part_of, unheard
 
 __all__ = ["Cleaned", "Counts", "clean", "dilated", "eroded"]
 
@@ -50,19 +51,20 @@ class Cleaned:
     counts: Counts
 
 
-def clean(source: LabelSource, parameters: MorphometryParameters) -> Cleaned:
+def clean(source: LabelSource, parameters: MorphometryParameters, tell: Progress = unheard) -> Cleaned:
     """Merge shade-off into bone, drop islands, fill enclosed holes, close; in this order.
 
     Tissue is everything but background, as a mask: air outside the sample never enters a denominator. Reads
     the source twice. Raises `BadInput` if no voxel is bone.
     """
-    labelled, classes = _labelled(source)
+    labelled, classes = _labelled(source, part_of(tell, 0, 0.45))
     parts = run_components(labelled, 26)
     is_island = parts.voxels < parameters.island_threshold_voxels
     kept = labelled.part_of_runs(~is_island[parts.number])
     filled = _small_holes(kept, parameters.hole_threshold_voxels)
     mended = union(kept, filled)
-    closed = _close(source, mended, filled, is_closing=parameters.closing == "cross")
+    is_closing = parameters.closing == "cross"
+    closed = _close(source, mended, filled, part_of(tell, 0.5, 1), is_closing=is_closing)
     counts = Counts(
         background_voxels=int(classes[Label.BACKGROUND]),
         labelled_lcn_voxels=labelled.size,
@@ -75,10 +77,10 @@ def clean(source: LabelSource, parameters: MorphometryParameters) -> Cleaned:
     return Cleaned(filled=filled, counts=counts, **closed._asdict())
 
 
-def _labelled(source: LabelSource) -> tuple[Network, npt.NDArray[np.int64]]:
+def _labelled(source: LabelSource, tell: Progress) -> tuple[Network, npt.NDArray[np.int64]]:
     """Return the network as labelled, and the voxels of each label."""
     builder, classes = NetworkBuilder(), np.zeros(len(Label), np.int64)
-    for start, stop in source.bounds():
+    for start, stop in source.bounds(tell):
         labels = source.slices(start, stop)
         for plane in labels:  # bincount widens what it is given: one slice at a time
             classes += np.bincount(plane.ravel(), minlength=len(Label))
@@ -104,12 +106,14 @@ class _Closed(NamedTuple):
     configurations: npt.NDArray[np.int64]
 
 
-def _close(source: LabelSource, mended: Network, filled: Network, *, is_closing: bool) -> _Closed:
+def _close(
+    source: LabelSource, mended: Network, filled: Network, tell: Progress, *, is_closing: bool
+) -> _Closed:
     """Close inside the tissue; move one voxel in and out; count tissue and configurations on the way."""
     lcn, inner, outer = NetworkBuilder(), NetworkBuilder(), NetworkBuilder()
     tissue_voxels, configurations = 0, np.zeros(256, np.int64)
     depth = source.shape[0]
-    for start, stop in source.bounds():
+    for start, stop in source.bounds(tell):
         low, high = max(start - 1, 0), min(stop + 1, depth)  # a slice more each side moves the surface
         tissue = source.slices(low, high) != Label.BACKGROUND
         tissue |= filled.dense(None, low, high)

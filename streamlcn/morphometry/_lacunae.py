@@ -12,10 +12,12 @@ from numba import njit
 from streamlcn.morphometry._network import Network, around_place
 from streamlcn.morphometry._runs import root_of, run_components
 from streamlcn.morphometry.settings import MorphometryParameters
+from streamlcn.progress import Progress, unheard
 
 __all__ = ["Found", "core_voxels", "lacunae"]
 
 _Labels = npt.NDArray[np.int32]
+_PIECES = 16  # of the voxels; after each the share is told
 _NEAR = 0.5  # of the depth at which a neck splits: from here a neck is told
 
 
@@ -65,6 +67,7 @@ def lacunae(
     radii: npt.NDArray[Any],
     voxel_size_um: float,
     parameters: MorphometryParameters,
+    tell: Progress = unheard,
 ) -> Found:
     """Return lacunae, numbered from 1 in order of their first voxel.
 
@@ -76,34 +79,38 @@ def lacunae(
     if core.size == 0:
         return Found(out, 0, np.zeros(0, np.bool_))
     depths = squared[numbers]
-    part, parent, necked = _climb_down(
-        core,
-        core.places(),
-        depths,
-        np.argsort(-depths, kind="stable"),
-        parameters.split_depth_voxels,
-        parameters.split_depth_fraction,
-    )
+    part, parent, necked = _sets(core, depths, parameters, tell)
     count, is_necked = _renumber(part, parent, necked)
     out[numbers] = part
     return Found(out, int(count), is_necked)
 
 
+def _sets(
+    core: Network, depths: npt.NDArray[Any], parameters: MorphometryParameters, tell: Progress
+) -> tuple[_Labels, _Labels, npt.NDArray[np.bool_]]:
+    """Return the set of each voxel, the set that each became part of, and which have a neck (from 1)."""
+    places, order = core.places(), np.argsort(-depths, kind="stable")
+    part, parent = np.zeros(core.size, np.int32), np.zeros(core.size + 1, np.int32)
+    peak, necked = np.zeros(core.size + 1, np.float64), np.zeros(core.size + 1, np.bool_)
+    split = parameters.split_depth_voxels, parameters.split_depth_fraction
+    count = 0
+    for n, piece in enumerate(np.array_split(order, _PIECES), start=1):
+        count = _climb_down(core, places, depths, piece, *split, part, parent, peak, necked, count)
+        tell(n / _PIECES)
+    return part, parent, necked
+
+
 @njit(cache=True)
 def _climb_down(
-    net: Any, places: Any, squared: Any, order: Any, split_voxels: float, split_fraction: float
-) -> Any:
+    net: Any, places: Any, squared: Any, order: Any, split_voxels: float, split_fraction: float,
+    part: Any, parent: Any, peak: Any, necked: Any, count: int,
+) -> int:  # fmt: skip
     """Visit voxels from the deepest outwards; sets that meet become one unless both peaks stand out.
 
     A voxel belongs to the set that lies most steeply uphill: were it given to the higher set, that one would
-    creep around the lower.
+    creep around the lower. ``count`` sets there are; returns how many there are then.
     """
-    part = np.zeros(order.shape[0], np.int32)
-    parent = np.zeros(order.shape[0] + 1, np.int32)
-    peak = np.zeros(order.shape[0] + 1, np.float64)
-    necked = np.zeros(order.shape[0] + 1, np.bool_)
     near = np.empty(27, np.int64)
-    count = 0
     for n in order:
         place = places[n]
         around_place(net, place, near)
@@ -134,7 +141,7 @@ def _climb_down(
             parent[count] = uphill = count
             peak[count] = level
         part[n] = uphill
-    return part, parent, necked
+    return count
 
 
 @njit(cache=True)

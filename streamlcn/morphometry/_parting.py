@@ -13,6 +13,7 @@ from streamlcn.morphometry._lacunae import Found, lacunae
 from streamlcn.morphometry._network import Network
 from streamlcn.morphometry._statistics import Tally, radius_counts
 from streamlcn.morphometry.settings import MorphometryParameters
+from streamlcn.progress import Progress, part_of, unheard
 
 __all__ = ["Moved", "Parted", "moved", "part"]
 
@@ -29,11 +30,18 @@ class Parted:
     all: Tally
 
 
-def part(network: Network, voxel_size_um: float, parameters: MorphometryParameters) -> Parted:
+def part(
+    network: Network,
+    voxel_size_um: float,
+    parameters: MorphometryParameters,
+    tell: Progress = unheard,
+) -> Parted:
     """Return the lacunae of a network and the thickness in and outside them."""
     squared = inner_squared_distance(network)
+    tell(0.1)
     radii = covering_squared_radius(network, squared)
-    found = lacunae(network, squared, radii, voxel_size_um, parameters)
+    tell(0.3)
+    found = lacunae(network, squared, radii, voxel_size_um, parameters, part_of(tell, 0.3, 1))
     counts = radius_counts(radii, found.number)
     thin, thick, both = (Tally(c, 2 * voxel_size_um) for c in (counts[0], counts[1], counts.sum(axis=0)))
     return Parted(squared=squared, radii=radii, found=found, thin=thin, thick=thick, all=both)
@@ -53,7 +61,11 @@ class Moved:
 
 
 def moved(
-    network: Network, tissue_voxels: int, voxel_size_um: float, parameters: MorphometryParameters
+    network: Network,
+    tissue_voxels: int,
+    voxel_size_um: float,
+    parameters: MorphometryParameters,
+    tell: Progress = unheard,
 ) -> Moved:
     """Measure what a mask one voxel off would give; porosity only where it fills the whole volume."""
     bone_voxels = tissue_voxels - network.size
@@ -61,7 +73,7 @@ def moved(
     of_bone = network.size / bone_voxels if bone_voxels else None
     if network.size == np.prod(network.shape, dtype=np.int64):
         return Moved(porosity=porosity, porosity_of_bone=of_bone)
-    parted = part(network, voxel_size_um, parameters)
+    parted = part(network, voxel_size_um, parameters, tell)
     return Moved(
         porosity=porosity,
         porosity_of_bone=of_bone,

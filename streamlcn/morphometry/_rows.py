@@ -19,6 +19,7 @@ from streamlcn.morphometry._parting import Parted
 from streamlcn.morphometry._result import Analysis, SlabAnalysis
 from streamlcn.morphometry._shape import Moments, shape_of
 from streamlcn.morphometry.settings import MorphometryParameters
+from streamlcn.progress import Progress, unheard
 
 __all__ = ["lacuna_rows", "lacunae_table", "write_lacunae_csv"]
 
@@ -32,6 +33,7 @@ def lacuna_rows(
     cell: npt.NDArray[np.int32],
     voxel_size_um: float,
     parameters: MorphometryParameters,
+    tell: Progress = unheard,
 ) -> list[dict[str, Any]]:
     """Return position, size, form, direction, surface, thickness, canaliculi, cell and flags of each."""
     network, found, count = cleaned.lcn, parted.found, parted.found.count
@@ -59,6 +61,7 @@ def lacuna_rows(
                 "fill_fraction": float(filled_voxels[n + 1] / sums.count[n]),
             }
         )
+        tell((n + 1) / count)
     _flag(rows, sums, found, network.shape)
     return rows
 

@@ -13,6 +13,7 @@ from streamlcn.morphometry._branches import branches, smooth_lengths
 from streamlcn.morphometry._check import checked_mask
 from streamlcn.morphometry._network import Network, around, network_of
 from streamlcn.morphometry._thinning import thinned
+from streamlcn.progress import Progress, unheard
 
 __all__ = ["CentreLines", "centre_lines", "skeleton"]
 
@@ -59,12 +60,13 @@ def centre_lines(
     places: npt.NDArray[np.int64],
     lacunae: npt.NDArray[np.int32],
     smoothing_voxels: int,
+    tell: Progress = unheard,
 ) -> CentreLines:
     """Return the centre lines of a network outside its lacunae.
 
     ``places`` and ``lacunae`` (0: none) hold one entry a voxel.
     """
-    thin, voxels = network.part(thinned(network, places) & (lacunae == 0))
+    thin, voxels = network.part(thinned(network, places, tell) & (lacunae == 0))
     graph = branches(thin)
     return CentreLines(
         lengths=smooth_lengths(graph.points, graph.offset, smoothing_voxels),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from streamlcn.errors import BadInput
 from streamlcn.morphometry._check import as_labels, known_values
+from streamlcn.progress import Progress, unheard
 
 __all__ = ["LabelSource", "Read", "source_of_array", "source_of_reader"]
 
@@ -37,10 +38,12 @@ class LabelSource:
             raise BadInput(f"slices {start} to {stop} have shape {out.shape}; {expected} was announced")
         return out
 
-    def bounds(self) -> Iterator[tuple[int, int]]:
-        """Yield start and stop of each slab in z order."""
+    def bounds(self, tell: Progress = unheard) -> Iterator[tuple[int, int]]:
+        """Yield start and stop of each slab in z order; tell the share of slices that were used."""
         for start in range(0, self.shape[0], self.height):
-            yield start, min(start + self.height, self.shape[0])
+            stop = min(start + self.height, self.shape[0])
+            yield start, stop
+            tell(stop / self.shape[0])
 
 
 def source_of_array(labels: npt.NDArray[np.generic], classes: Mapping[str, int] | None) -> LabelSource:

@@ -16,14 +16,18 @@ from numba import njit, prange
 
 from streamlcn.morphometry._configurations import euler_table, voxels_of
 from streamlcn.morphometry._network import Network, around, around_place
+from streamlcn.progress import Progress, unheard
 
 __all__ = ["neighbourhoods", "thinned"]
 
+_USUAL = 12  # borders after which most of the work is done
 _CENTRE = 13  # of 27 voxels in C order
 _BORDERS = np.array([10, 16, 14, 12, 22, 4])  # neighbours y-1, y+1, x+1, x-1, z+1, z-1, in Lee's order
 
 
-def thinned(network: Network, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def thinned(
+    network: Network, places: npt.NDArray[np.int64], tell: Progress = unheard
+) -> npt.NDArray[np.bool_]:
     """Return which voxels of the network are left as centre lines; ``places`` holds their C indices.
 
     Topology stays as it is. A volume of a single slice is thinned as a plane.
@@ -31,7 +35,17 @@ def thinned(network: Network, places: npt.NDArray[np.int64]) -> npt.NDArray[np.b
     masks = neighbourhoods(network)
     borders = _BORDERS[: 4 if network.depth == 1 else 6]
     alive = np.ones(network.size, np.bool_)
-    _thin(network, places, masks, alive, borders, _joined(), *_octants())
+    live, candidates = np.arange(network.size), np.empty(network.size, np.int64)
+    done, is_changed = 0, True
+    while is_changed:
+        is_changed = False
+        for border in borders:
+            is_changed |= _thin(
+                network, places, live, candidates, masks, alive, 1 << border, _joined(), *_octants()
+            )
+            done += 1
+            tell(done / (done + _USUAL))  # how many there will be is not known
+        live = live[alive[live]]
     return alive
 
 
@@ -121,24 +135,19 @@ def _keeps_euler(mask: int, members: Any, change: Any) -> bool:
 
 @njit(cache=True)
 def _thin(
-    net: Any, places: Any, masks: Any, alive: Any, borders: Any, joined: Any, members: Any, change: Any
-) -> None:
-    live = np.arange(masks.shape[0])
-    candidates = np.empty(masks.shape[0], np.int64)
+    net: Any, places: Any, live: Any, candidates: Any, masks: Any, alive: Any, border: int,
+    joined: Any, members: Any, change: Any,
+) -> bool:  # fmt: skip
+    """Take away what can go at one border; return whether anything went."""
     near = np.empty(27, np.int64)
-    unchanged = 0
-    while unchanged < borders.shape[0]:
-        unchanged = 0
-        for border in borders:
-            count = _candidates(live, alive, masks, 1 << border, joined, members, change, candidates)
-            is_changed = False
-            for n in candidates[:count]:  # one by one: neighbours may have gone meanwhile
-                if _is_connected(masks[n], joined):
-                    is_changed = True
-                    alive[n] = False
-                    _remove(net, places[n], masks, near)
-            unchanged += not is_changed
-        live = live[alive[live]]
+    count = _candidates(live, alive, masks, border, joined, members, change, candidates)
+    is_changed = False
+    for n in candidates[:count]:  # one by one: neighbours may have gone meanwhile
+        if _is_connected(masks[n], joined):
+            is_changed = True
+            alive[n] = False
+            _remove(net, places[n], masks, near)
+    return is_changed
 
 
 @njit(cache=True)

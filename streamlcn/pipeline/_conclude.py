@@ -15,7 +15,8 @@ from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices
 from streamlcn.pipeline._view import blank_outside
 from streamlcn.pipeline._watch import Watch, sure_of
-from streamlcn.ports import Reconstruction, ScanResult
+from streamlcn.ports import Reconstruction, ScanResult, Telemetry
+from streamlcn.progress import Progress, part_of
 
 if TYPE_CHECKING:
     from streamlcn.morphometry import Analysis
@@ -24,6 +25,7 @@ __all__ = ["Conclusion", "conclude"]
 
 
 _UNSURE_PX = 0.5
+_BEAT_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ def conclude(end: Conclusion) -> None:
     found = _segment(end, volume)
     end.watch.phase("measuring")
     with end.parts.telemetry.timed("measure"):
-        analysis = analyse(found.labels, end.scan.voxel_size_um, end.parts.profile.morphometry)
+        tell = _beating(end.parts.telemetry, "measure")
+        analysis = analyse(found.labels, end.scan.voxel_size_um, end.parts.profile.morphometry, tell=tell)
     end.watch.phase("writing")
     with end.parts.telemetry.timed("write"):
         _write(end, volume, found.labels, analysis)
@@ -71,11 +74,9 @@ class _Segmented:
 
 def _reconstruct(end: Conclusion) -> npt.NDArray[np.float32]:
     end.watch.phase("reconstructing")
-    parts: list[npt.NDArray[np.float32]] = []
     with end.parts.telemetry.timed("reconstruct"):
-        for slab in end.session.finish():
-            parts.append(slab.voxels)
-            end.parts.telemetry.beat("reconstruct")
+        tell = _beating(end.parts.telemetry, "reconstruct")
+        parts = [slab.voxels for slab in end.session.finish(tell)]
         volume = parts[0] if len(parts) == 1 else np.concatenate(parts)
     end.watch.say_centre(end.session)
     end.watch.show(volume, None)
@@ -86,11 +87,13 @@ def _segment(end: Conclusion, volume: npt.NDArray[np.float32]) -> _Segmented:
     end.watch.phase("segmenting")
     labels = np.empty(volume.shape, np.uint8)
     with end.parts.telemetry.timed("segment"):
+        tell = _beating(end.parts.telemetry, "segment")
         masks = end.parts.segmenter.segment(volume)
         for mask in masks:
-            end.parts.telemetry.beat("segment")
-            labels[mask.z_start : mask.z_start + len(mask.classes)] = mask.classes
-        score, is_unlike = end.parts.segmenter.ood(volume)
+            stop = mask.z_start + len(mask.classes)
+            labels[mask.z_start : stop] = mask.classes
+            tell(0.9 * stop / len(volume))
+        score, is_unlike = end.parts.segmenter.ood(volume, part_of(tell, 0.9, 1))
     blank_outside(labels)
     shares = np.bincount(labels.ravel(), minlength=len(CLASS_NAMES)) / max(1, labels.size)
     for name, share in zip(CLASS_NAMES, shares.tolist(), strict=True):
@@ -114,7 +117,7 @@ def _write(
     }
     for plane, grey in centre_slices(volume).items():
         arrays[f"preview/{plane}"] = (np.ascontiguousarray(grey), "1/pixel")
-    for key, (array, unit) in arrays.items():
+    for count, (key, (array, unit)) in enumerate(arrays.items(), start=1):
         metadata = {
             "unit": unit,
             "voxel_size_um": end.scan.voxel_size_um,
@@ -122,9 +125,22 @@ def _write(
         }
         end.result.create_array(key, array.shape, array.dtype, metadata)
         end.result.write_array(key, 0, array)
-        end.parts.telemetry.beat("write")
+        end.parts.telemetry.beat("write", count / len(arrays))
     end.result.write_table("lacunae", analysis.lacunae_table)
     end.result.write_table("thickness_histogram", analysis.thickness_histogram)
+
+
+def _beating(telemetry: Telemetry, stage: str) -> Progress:
+    """Return what beats the heart of a stage, once for each hundredth of its work at most."""
+    told = -1.0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if share - told >= _BEAT_SHARE or share >= 1 > told:
+            told = share
+            telemetry.beat(stage, min(share, 1.0))
+
+    return tell
 
 
 def _beware(end: Conclusion, found: _Segmented) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, FrameKind, Reference, Scan
+from streamlcn.progress import Progress, unheard
 from streamlcn.reconstruction._centre import Centre, centre_rows, estimate_centre, quick_centre, snapped
 from streamlcn.reconstruction._correction import Correction
 from streamlcn.reconstruction._kept import KeptFrames
@@ -135,14 +136,15 @@ class Intake:
         self._next_estimate = 4 * len(order)
         return self._use(found)
 
-    def settle_centre(self) -> bool:
+    def settle_centre(self, tell: Progress = unheard) -> bool:
         """Find the final centre from all projections; True when it moved."""
         if self._is_known:
             return False
         order = self.kept.indices()
-        for index in order:
+        for count, index in enumerate(order, start=1):
             if index not in self._votes:
                 self.lines_of(index)()
+                tell(count / len(order))
         try:
             is_moved = self._use(self._estimate(order))
         except BadInput as error:

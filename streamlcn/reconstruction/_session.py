@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, Reference, Scan, Slab
+from streamlcn.progress import Progress, part_of, unheard
 from streamlcn.reconstruction._accumulator import Accumulator, Projected, usable_threads
 from streamlcn.reconstruction._devices import chosen_device, make_accumulator
 from streamlcn.reconstruction._intake import Intake
@@ -107,48 +108,56 @@ class FbpReconstruction:
         rows, columns = self._intake.shape
         return self._plane(0, rows // 2), self._plane(1, columns // 2), self._plane(2, columns // 2)
 
-    def finish(self) -> Iterator[Slab]:
+    def finish(self, tell: Progress = unheard) -> Iterator[Slab]:
         """Yield the whole volume, (z, y, x) float32 in 1/pixel, as slabs in order of z.
 
-        The same projections give the same bits, whatever their order. Raises `ReconstructionFailed` for
-        fewer than 3 projections, or when the centre cannot be found.
+        The same projections give the same bits, whatever their order. ``tell`` is told the share of the work
+        that is done, at least after each batch of projections. Raises `ReconstructionFailed` for fewer than
+        3 projections, or when the centre cannot be found.
         """
         order = self._intake.close()
         if not self._is_whole:
-            self._take(self._intake.kept.waiting())
-        if self._intake.settle_centre():
+            self._take(self._intake.kept.waiting(), part_of(tell, 0, 0.05))
+        if self._intake.settle_centre(part_of(tell, 0.05, 0.15)):
             self._drop_volume()
+        tell(0.2)
         if self._on_final is not None:
             self._on_final(self.centre[0])
         if self._done != order:
-            self._make_again(order)
+            self._make_again(order, part_of(tell, 0.2, 0.6))
         weights = self._intake.weights()
-        self._correct_weights(weights)
+        self._correct_weights(weights, part_of(tell, 0.6, 0.65))
         if self._settings.correction.rings == "mean":
-            self._subtract_rings(weights)
+            self._subtract_rings(weights, part_of(tell, 0.65, 0.9))
         accumulator = self._ready_accumulator()
         scale = np.pi / sum(weights.values())
         rows, _ = self._intake.shape
         for first in range(0, rows, accumulator.slab_rows):
             last = min(rows, first + accumulator.slab_rows)
-            yield Slab(z_start=first, voxels=accumulator.slab(first, last, scale))
+            slab = Slab(z_start=first, voxels=accumulator.slab(first, last, scale))
+            tell(0.9 + 0.1 * last / rows)
+            yield slab
 
-    def _take(self, indices: list[int]) -> None:
+    def _take(self, indices: list[int], tell: Progress = unheard) -> None:
         """Correct, filter and back-project kept frames of these indices, in this order."""
-        self._project([(index, self._intake.lines_of(index), 1.0) for index in indices])
+        self._project([(index, self._intake.lines_of(index), 1.0) for index in indices], tell)
         for index in indices:
             self._intake.kept.mark_taken(index)
         self._done += indices
 
-    def _project(self, work: list[tuple[int, Callable[[], npt.NDArray[np.float32]], float]]) -> None:
-        if work:
-            angle = self._intake.kept.angle
-            self._ready_accumulator().add([Projected(lines, angle(i), weight) for i, lines, weight in work])
+    def _project(
+        self, work: list[tuple[int, Callable[[], npt.NDArray[np.float32]], float]], tell: Progress
+    ) -> None:
+        angle = self._intake.kept.angle
+        for first in range(0, len(work), self._method.batch):
+            part = work[first : first + self._method.batch]
+            self._ready_accumulator().add([Projected(lines, angle(i), weight) for i, lines, weight in part])
+            tell((first + len(part)) / len(work))
 
-    def _make_again(self, order: list[int]) -> None:
+    def _make_again(self, order: list[int], tell: Progress = unheard) -> None:
         """Make the volume again, from these projections in this order."""
         self._drop_volume()
-        self._take(order)
+        self._take(order, tell)
 
     def _drop_volume(self) -> None:
         self._done = []
@@ -156,17 +165,18 @@ class FbpReconstruction:
             self._accumulator.close()
         self._accumulator = None
 
-    def _correct_weights(self, weights: dict[int, float]) -> None:
+    def _correct_weights(self, weights: dict[int, float], tell: Progress) -> None:
         """Add what a projection's weight differs from one."""
-        self._project([(i, self._intake.lines_of(i), w - 1) for i, w in weights.items() if w != 1])
+        self._project([(i, self._intake.lines_of(i), w - 1) for i, w in weights.items() if w != 1], tell)
 
-    def _subtract_rings(self, weights: dict[int, float]) -> None:
+    def _subtract_rings(self, weights: dict[int, float], tell: Progress) -> None:
         """Subtract the back-projection of the stripes, which is that of the stripe-free lines."""
         total = np.zeros(self._intake.shape)
-        for index in weights:
+        for count, index in enumerate(weights, start=1):
             total += self._intake.lines_of(index)()
+            tell(0.3 * count / len(weights))
         stripe = stripe_of(total / len(weights), self._settings.correction.ring_width_px)
-        self._project([(i, lambda: stripe, -w) for i, w in weights.items()])
+        self._project([(i, lambda: stripe, -w) for i, w in weights.items()], part_of(tell, 0.3, 1))
 
     def _ready_accumulator(self) -> Accumulator:
         if self._accumulator is None:

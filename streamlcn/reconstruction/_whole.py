@@ -12,6 +12,7 @@ import structlog
 
 from streamlcn.errors import ReconstructionFailed
 from streamlcn.model import Frame, FrameKind, Reference, Scan, Slab
+from streamlcn.progress import Progress, part_of, unheard
 from streamlcn.reconstruction._accumulator import usable_threads
 from streamlcn.reconstruction._intake import Intake
 from streamlcn.reconstruction._rings import stripe_of
@@ -109,22 +110,26 @@ class WholeReconstruction:
             return np.zeros((columns, columns), np.float32)
         return self._our_slice(z, order, np.ones(len(order)), np.zeros(columns, np.float32))
 
-    def finish(self) -> Iterator[Slab]:
-        """Yield the whole volume as slabs in order of z, 0 upwards; raises `ReconstructionFailed`."""
+    def finish(self, tell: Progress = unheard) -> Iterator[Slab]:
+        """Yield the whole volume as slabs in order of z, 0 upwards; raises `ReconstructionFailed`.
+
+        ``tell`` is told the share of the work that is done, after each slab.
+        """
         order = self._intake.close()
-        self._intake.settle_centre()
+        self._intake.settle_centre(part_of(tell, 0, 0.1))
+        tell(0.1)
         if self._stand_in is None:
-            yield from self._slabs(order)
+            yield from self._slabs(order, part_of(tell, 0.1, 1))
             return
         try:
-            slabs = list(self._slabs(order))
+            slabs = list(self._slabs(order, part_of(tell, 0.1, 0.7)))
         except ReconstructionFailed as error:
             _log.warning("reconstruction_fell_back", scan=self._scan.uid, to="fbp", why=str(error))
-            yield from self._slabs_of_ours(self._stand_in, str(error))
+            yield from self._slabs_of_ours(self._stand_in, str(error), part_of(tell, 0.7, 1))
         else:
             yield from slabs
 
-    def _slabs(self, order: list[int]) -> Iterator[Slab]:
+    def _slabs(self, order: list[int], tell: Progress) -> Iterator[Slab]:
         weights = np.array([self._intake.weights()[i] for i in order])
         angles = np.array([self._intake.kept.angle(i) for i in order])
         rows, columns = self._intake.shape
@@ -143,9 +148,10 @@ class WholeReconstruction:
                 ours = self._our_slice(first + z, order, weights, stripe[first + z])
                 require_agreement(voxels[z], ours, f"scan {self._scan.uid}: {self.description}")
                 voxels[:, ~inside_circle(columns)] = 0
+                tell(last / rows)
                 yield Slab(z_start=first, voxels=voxels)
 
-    def _slabs_of_ours(self, settings: ReconstructionSettings, why: str) -> Iterator[Slab]:
+    def _slabs_of_ours(self, settings: ReconstructionSettings, why: str, tell: Progress) -> Iterator[Slab]:
         from streamlcn.reconstruction._session import FbpReconstruction
 
         self._lines.clear()
@@ -161,7 +167,7 @@ class WholeReconstruction:
                         pixels=self._intake.kept.pixels(index),
                     )
                 )
-            yield from session.finish()
+            yield from session.finish(tell)
 
     def _stripe(self, order: list[int]) -> npt.NDArray[np.float32]:
         if self._settings.correction.rings == "none":

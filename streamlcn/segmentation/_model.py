@@ -12,6 +12,7 @@ import torch
 
 from streamlcn.errors import BadInput, SegmentationFailed
 from streamlcn.segmentation._build import Network
+from streamlcn.progress import Progress, unheard
 from streamlcn.segmentation._bundle import read_bundle
 from streamlcn.segmentation._inference import logits_of_slices
 from streamlcn.segmentation._labelling import Labelling, PorosityInterval
@@ -96,17 +97,17 @@ class Model:
         calibration = self.manifest.calibration
         return (logits if calibration is None else logits / calibration.temperature).softmax(dim=0)
 
-    def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:
+    def ood(self, volume: npt.NDArray[np.float32], tell: Progress = unheard) -> tuple[float | None, bool]:
         """Return how unlike the training data ``volume`` is, and whether that is too much.
 
         1 is as far as the farthest known bone is from all others. (None, False) for a bundle without
-        reference statistics.
+        reference statistics. ``tell`` is told the share of the work that is done.
         """
         if self.manifest.ood is None:
             return None, False
         normalisation = self.manifest.normalisation
         scale = normalisation.scale(volume)
-        looks = look_at(self.network, volume, scale, normalisation.view_radius, self.device)
+        looks = look_at(self.network, volume, scale, normalisation.view_radius, self.device, tell)
         distance = score(looks, self.manifest.ood)
         return distance, distance > self.manifest.ood.flag_above
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from streamlcn.progress import Progress, unheard
 from streamlcn.segmentation._build import Network
 from streamlcn.segmentation._inference import padded
 from streamlcn.segmentation._manifest import OodReference
@@ -36,18 +37,20 @@ def look_at(
     scale: Scale,
     view_radius: float,
     device: torch.device,
+    tell: Progress = unheard,
 ) -> Looks:
-    """Measure a volume (z, y, x) at a dozen slices spread over its height."""
+    """Measure a volume (z, y, x) at a dozen slices spread over its height; tell the share after each."""
     grey = np.quantile(scale(in_view(volume, view_radius)), GREY_LEVELS)
     depth = len(volume)
     chosen = np.unique(np.linspace(0, depth - 1, min(_SLICES + 2, depth)).round().astype(int))
     chosen = chosen[1:-1] if len(chosen) > 2 else chosen
     rows = []
     with torch.inference_mode():
-        for z in chosen:
+        for count, z in enumerate(chosen, start=1):
             plane = padded(scale(volume[z]), network.config.multiple)
             deepest = network.features(torch.from_numpy(plane).to(device)[None, None])
             rows.append(deepest.mean(dim=(0, 2, 3)).double().cpu().numpy())
+            tell(count / len(chosen))
     return Looks(grey.astype(np.float64), np.stack(rows))
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from streamlcn.errors import BadInput, SegmentationFailed
 from streamlcn.model import CLASS_NAMES, Label, Mask
 from streamlcn.ports import Segmenter
+from streamlcn.progress import Progress, unheard
 from streamlcn.segmentation._normalise import in_view
 from streamlcn.segmentation._otsu import PAPER_EDGES, PAPER_LABELS, otsu_edges
 from streamlcn.segmentation.settings import OtsuSettings, SegmentationSettings
@@ -44,9 +45,12 @@ class ModelSegmenter:
         """
         return self.model.segment_slabs(volume, self._slab_height)
 
-    def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:
-        """Return how unlike the training data ``volume`` is, and whether that is too much."""
-        return self.model.ood(volume)
+    def ood(self, volume: npt.NDArray[np.float32], tell: Progress = unheard) -> tuple[float | None, bool]:
+        """Return how unlike the training data ``volume`` is, and whether that is too much.
+
+        ``tell`` is told the share of the work that is done.
+        """
+        return self.model.ood(volume, tell)
 
 
 class OtsuSegmenter:
@@ -79,7 +83,11 @@ class OtsuSegmenter:
             slab = volume[start : start + self._settings.slab_height]
             yield Mask(z_start=start, classes=labels[np.digitize(slab, edges)])
 
-    def ood(self, volume: npt.NDArray[np.float32]) -> tuple[float | None, bool]:  # noqa: ARG002
+    def ood(
+        self,
+        volume: npt.NDArray[np.float32],  # noqa: ARG002
+        tell: Progress = unheard,  # noqa: ARG002
+    ) -> tuple[float | None, bool]:
         """Nobody can tell: thresholds have no training data."""
         return None, False
 

@@ -56,7 +56,7 @@ class PrometheusTelemetry:
             )
             self.beat(stage)
 
-    def beat(self, stage: str) -> None:
+    def beat(self, stage: str, share: float | None = None) -> None:  # noqa: ARG002 - for people only
         """Note that a stage is alive."""
         self.level("stage_heartbeat_timestamp_seconds", self._wall_s(), stage=stage)
 

@@ -37,9 +37,9 @@ class EventTelemetry:
         finally:
             self._send({"event": "timed", "stage": stage, "seconds": max(0.0, self._elapsed_s() - started)})
 
-    def beat(self, stage: str) -> None:
-        """Say that a stage began or still goes on."""
-        self._send({"event": "beat", "stage": stage})
+    def beat(self, stage: str, share: float | None = None) -> None:
+        """Say that a stage began or still goes on, and what share of its work (0 to 1) is done."""
+        self._send({"event": "beat", "stage": stage, "share": share})
 
     def count(self, what: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -58,7 +58,7 @@ class NullTelemetry:
         """Do nothing."""
         yield
 
-    def beat(self, stage: str) -> None:
+    def beat(self, stage: str, share: float | None = None) -> None:
         """Do nothing."""
 
     def count(self, what: str, amount: float = 1, **labels: str) -> None:

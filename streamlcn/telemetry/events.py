@@ -207,10 +207,11 @@ class Timed(_Event):
 
 
 class Beat(_Event):
-    """A stage began or still goes on."""
+    """A stage began or still goes on; ``share`` of its present work is done, where that is known."""
 
     event: Literal["beat"] = "beat"
     stage: Text
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class Ingest(_Event):

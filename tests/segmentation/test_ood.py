@@ -43,6 +43,14 @@ def test_known_bones_score_at_most_one_and_strange_ones_more(network: Network, m
     assert (own_flag, strange_flag) == (False, True)
 
 
+def test_each_slice_that_is_looked_at_is_told_of(network: Network, manifest: Manifest) -> None:
+    reference = fit_reference([[looks(network, bone(seed))] for seed in range(3)])
+    told: list[float] = []
+    model = Model(network, manifest.model_copy(update={"ood": reference}), CPU)
+    model.ood(np.concatenate([bone(seed) for seed in range(5)]), told.append)
+    assert told == pytest.approx(np.arange(1, 13) / 12)
+
+
 def test_either_distance_alone_raises_the_score() -> None:
     rng = np.random.default_rng(0)
     grey = np.linspace(0, 1, len(GREY_LEVELS))

@@ -142,13 +142,15 @@ def test_stages_are_busy_between_beat_and_end():
     board = Board(wall_s=lambda: now[0])
     board.apply({"event": "beat", "stage": "segment"})
     now[0] = 12.0
-    board.apply({"event": "beat", "stage": "segment"})  # still at it
+    board.apply({"event": "beat", "stage": "segment", "share": 0.4})  # still at it
+    board.apply({"event": "beat", "stage": "segment"})
     board.apply({"event": "stage", "stage": "segment", "queue": 3})
-    begun = {"stage": "segment", "queue": 3, "seconds": None, "slowest_s": None, "busy_since_s": 10.0}
+    begun = {"stage": "segment", "queue": 3, "seconds": None, "slowest_s": None}
+    begun |= {"busy_since_s": 10.0, "share": 0.4}
     assert board.status()["stages"][3] == begun
     for seconds in (0.5, 0.2):
         board.apply({"event": "timed", "stage": "segment", "seconds": seconds})
-    ended = {**begun, "seconds": 0.2, "slowest_s": 0.5, "busy_since_s": None}
+    ended = {**begun, "seconds": 0.2, "slowest_s": 0.5, "busy_since_s": None, "share": None}
     assert board.status()["stages"][3] == ended
     board.apply({"event": "beat", "stage": "segment"})
     board.forget_worker()

@@ -217,7 +217,7 @@ function drawStages() {
     const since = stage.busy_since_s, took = isNumber(since) ? nowS() - since : 0;
     item.className = stage.stage in late ? "late" : since ? "busy" : "";
     const state = stage.stage in late ? `silent for ${seconds(late[stage.stage])}` : since ? (took >= 2 ? `working for ${seconds(took)}` : "working") : "idle";
-    item.append(make("b", stage.stage), make("span", state));
+    item.append(make("b", stage.stage), make("span", isNumber(stage.share) ? `${state}, ${percent(stage.share, 0)} done` : state));
     if (isNumber(stage.seconds)) item.append(make("span", `last ${brief(stage.seconds)}`));
     if (stage.slowest_s > 2 * stage.seconds) item.append(make("span", `at most ${brief(stage.slowest_s)}`));
     if (stage.queue) item.append(make("span", `${stage.queue} wait`));
