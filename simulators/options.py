@@ -12,6 +12,16 @@ from simulators.simulated import REFERENCE_COUNT
 from simulators.sizes import SIZES
 
 
+class _ListFaults(argparse.Action):
+    """Print the names of all faults, one a line, and exit."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        from simulators.faults import FAULT_NAMES
+
+        print("\n".join(FAULT_NAMES))
+        parser.exit()
+
+
 def scan_parser() -> argparse.ArgumentParser:
     """Return the parser; docs/beamline.md says more about each option."""
     parser = argparse.ArgumentParser(
@@ -113,7 +123,8 @@ def _add_plan(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--scans", type=_count, default=1, metavar="N", help="one after the other (default: 1)"
     )
-    group.add_argument("--fault", metavar="NAME", help="play a fault, such as no-flats, abort or drop:5")
+    group.add_argument("--fault", metavar="NAME", help="play a fault; --list-faults names them")
+    group.add_argument("--list-faults", action=_ListFaults, nargs=0, help="print all faults and exit")
     group.add_argument(
         "--tell-axis", action="store_true", help="put rotation_axis_px into the start document"
     )

@@ -18,6 +18,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("Frames a second", "cps", "timeseries", "rate(streamlcn_frames_received_total[1m])"),
     ("Frames missing or dropped", "none", "timeseries",
      "sum by (reason) (increase(streamlcn_frames_missing_total[5m])); "
+     "sum by (outcome) (increase(streamlcn_documents_backfilled_total[5m])); "
      "increase(streamlcn_frames_dropped_total[5m])"),
     ("Time per piece of work, 95th percentile", "s", "timeseries",
      STAGE_P95.format("streamlcn_stage_duration_seconds")),

@@ -46,16 +46,27 @@ _LONGEST_RETRY_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillState:
-    """How many documents were had again, by source ('file', 'tiled'), and why tiled did not answer last."""
+    """How many documents were had again, by source ('file', 'tiled'), and why tiled did not answer last.
+
+    ``sought``: frames and events that are lacking now; ``given_up``: those that runs ended without.
+    """
 
     documents: Mapping[str, int] = field(default_factory=dict)
+    sought: int = 0
+    given_up: int = 0
     unreachable: str | None = None
 
 
 @dataclass(slots=True)
 class _Watch:
-    """What one run lacked when it was looked at, since when, and when tiled may be asked again."""
+    """What one run lacked when it was looked at, since when, and when tiled may be asked again.
 
+    ``sought``: how much it lacks now of what is overdue; ``was_due``: whether anything ever was.
+    """
+
+    run: Run
+    sought: int = 0
+    was_due: bool = False
     since: dict[tuple[str, str, int], float] = field(default_factory=dict)
     again_s: float = float("-inf")
     tries: int = 0
@@ -88,12 +99,18 @@ class Backfill:
         self._looked_s = float("-inf")
         self._documents: Counter[str] = Counter()
         self._unreachable: str | None = None
+        self._given_up = 0
         assembler.be_patient(settings.backfill.wait_s)
 
     @property
     def state(self) -> BackfillState:
         """How it is doing."""
-        return BackfillState(documents=dict(self._documents), unreachable=self._unreachable)
+        return BackfillState(
+            documents=dict(self._documents),
+            sought=sum(watch.sought for watch in self._watches.values()),
+            given_up=self._given_up,
+            unreachable=self._unreachable,
+        )
 
     def step(self, now_s: float) -> list[ScanUpdate]:
         """Look for gaps, fill what can be filled, return the updates that follow.
@@ -112,9 +129,11 @@ class Backfill:
         runs = self._assembler.open_runs()
         for run, last_s in runs:
             updates += self._look_after(run, last_s, now_s, has_orphans=has_orphans)
-        uids = {run.uid for run, _ in runs}
+        uids = {run.uid for run, _ in self._assembler.open_runs()}
+        ended = [watch.run for uid, watch in self._watches.items() if watch.was_due and uid not in uids]
+        self._given_up += sum(_count(lost_of(run, self._settings)) for run in ended)
         self._watches = {uid: watch for uid, watch in self._watches.items() if uid in uids}
-        self._fetched &= {run.uid for run, _ in self._assembler.open_runs()}
+        self._fetched &= uids
         return updates
 
     def fetch(self, uid: str, now_s: float) -> list[ScanUpdate]:
@@ -133,10 +152,12 @@ class Backfill:
             self._raw.close()
 
     def _look_after(self, run: Run, last_s: float, now_s: float, *, has_orphans: bool) -> list[ScanUpdate]:
-        watch = self._watches.setdefault(run.uid, _Watch())
+        watch = self._watches.setdefault(run.uid, _Watch(run))
         items = [item for one in lost_of(run, self._settings) for item in one.items()]
         watch.since = {item: watch.since.get(item, min(last_s, now_s)) for item in items}
         is_due = any(now_s - since_s >= self._settings.settle_s for since_s in watch.since.values())
+        watch.was_due |= is_due
+        watch.sought = len(items) if is_due else 0
         is_silent = run.stop is None and (now_s - last_s >= _QUIET_S or run.uid in self._fetched)
         linked = self._assembler.lacks_run(run.uid)
         if not (is_due or is_silent or has_orphans or linked):

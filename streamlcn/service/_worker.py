@@ -26,6 +26,7 @@ from streamlcn.model import ScanEnded, ScanUpdate
 from streamlcn.pipeline import Parts, Router
 from streamlcn.ports import Clock
 from streamlcn.service._done import DoneRuns
+from streamlcn.service._fills import FillReports
 from streamlcn.service._poison import CrashBook
 
 __all__ = ["CHECKPOINT", "Delivery", "Worker"]
@@ -93,6 +94,7 @@ class Worker:
         self._crashes = CrashBook(journal)
         self._assembler = make_assembler([*self._done, *self._crashes.given_up()])
         self._backfill = make_backfill(self._assembler) if make_backfill else None
+        self._fills = FillReports(parts)
         self._router = Router(parts)
         self._delivery = delivery
         self._saved: Checkpoint | None = checkpoint
@@ -165,6 +167,8 @@ class Worker:
         self._kept_house_s = now
         self._parts.telemetry.beat("worker")
         self._say_rejected()
+        if self._backfill is not None:
+            self._fills.step(self._backfill.state)
         self._save()
         if self._delivery is not None:
             self._deliver(self._delivery)

@@ -18,6 +18,12 @@ from tests.cli.running import call, call_process
 _HEAVY = ("torch", "numba", "h5py", "numpy", "zmq", "tiled", "pydantic", "starlette", "matplotlib", "yaml")
 
 
+def test_all_faults_of_the_simulated_beamline_are_listed() -> None:
+    names = call_process("simulate", "--list-faults").out.split()
+    assert {"no-flats", "abort", "drop:N", "stall:S"} <= set(names)
+    assert len(names) > 25
+
+
 def test_help_names_all_commands_and_loads_nothing_heavy() -> None:
     code = (
         "import sys\nfrom streamlcn.cli import main\ntry:\n main(['--help'])\nexcept SystemExit as left:\n"

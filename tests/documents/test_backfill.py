@@ -142,6 +142,7 @@ def test_the_detector_s_file_alone_gives_back_frames_whose_angles_are_planned(
     updates, backfill, _ = filled(without(documents, lambda place, *_: place in lost), run[0], None)
     undisturbed(updates, documents, run[0])
     assert backfill.state.documents["file"] > 0
+    assert (backfill.state.sought, backfill.state.given_up) == (0, 0)
 
 
 def test_a_whole_flight_lost_is_found_in_its_file() -> None:
@@ -203,10 +204,13 @@ def test_a_tiled_that_is_away_costs_time_and_then_frames_not_the_scan() -> None:
     sent = without(documents, lambda place, *_: place == event)
     updates, backfill, _ = filled(sent, "anatomix", away, until_s=50)
     assert not any(isinstance(one, ScanEnded) for one in updates)  # it is waited for, backfill.wait_s long
+    assert (backfill.state.sought > 0, backfill.state.given_up) == (True, 0)
     updates, backfill, _ = filled(sent, "anatomix", away)
     assert isinstance(updates[-1], ScanEnded)
     assert updates[-1].completeness.missing == (4,)
     assert "failed: ConnectError" in (backfill.state.unreachable or "")
+    assert backfill.step(NOW + 1000) == []
+    assert (backfill.state.sought, backfill.state.given_up > 0) == (0, True)
 
 
 def test_a_key_that_is_refused_is_told(raw_uri: tuple[str, str]) -> None:
