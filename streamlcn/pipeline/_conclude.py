@@ -55,7 +55,9 @@ def conclude(end: Conclusion) -> None:
     with end.parts.telemetry.timed("write"):
         _write(end, volume, found.labels, analysis)
         beware = _beware(end, found)
-        metadata = _closing_metadata(end, found, analysis, [text for text, _ in beware])
+        metadata = _closing_metadata(
+            end, found, analysis, [*(text for text, _ in beware), *end.watch.shortages]
+        )
         end.result.commit(end.status, metadata)
     for text, section in beware:
         end.watch.warn(text, runbook=section)

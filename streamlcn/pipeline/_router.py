@@ -7,20 +7,27 @@ from contextlib import suppress
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from streamlcn.errors import StoreFailed, StreamLCNError
+from streamlcn.errors import FailedScan, StoreFailed, StreamLCNError
 from streamlcn.model import FramesReady, ReferenceReady, Scan, ScanEnded, ScanStarted, ScanUpdate
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._scan_run import ScanRun
+from streamlcn.shortage import hearing
 
 __all__ = ["Router"]
 
 _log = structlog.get_logger(__name__)
 
+_NO_MEMORY = (
+    "scan {uid}: this computer has too little memory for it ({error}): crop or bin it "
+    "(reconstruction.correction) or add memory, and process it again with streamlcn replay"
+)
+
 
 class Router:
     """Leads each update to its scan. A scan that fails is closed as failed; its neighbours never notice.
 
-    Anything that is not a `StreamLCNError` is a bug and is let through: the process dies and is restarted.
+    Anything that is neither a `StreamLCNError` nor a want of memory is a bug and is let through: the process
+    dies and is restarted.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -48,9 +55,12 @@ class Router:
                 self._parts.telemetry.count("frames_dropped", len(update.refs))
             return
         try:
-            self._lead(run, update, arrived_s)
+            with hearing(run.ran_short, self._parts.telemetry.beat):
+                self._lead(run, update, arrived_s)
         except StreamLCNError as error:
             self._fail(run, error)
+        except MemoryError as error:
+            self._fail(run, FailedScan(_NO_MEMORY.format(uid=update.scan_uid, error=error)))
         if isinstance(update, ScanEnded):
             self._runs.pop(update.scan_uid, None)
             self._parts.telemetry.level("scan_active", len(self._runs))

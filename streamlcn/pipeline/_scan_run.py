@@ -29,6 +29,7 @@ from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._watch import Watch
 from streamlcn.ports import Reconstruction
 from streamlcn.reconstruction import make_reference, neutral_reference
+from streamlcn.shortage import Shortage
 
 __all__ = ["ScanRun"]
 
@@ -115,9 +116,13 @@ class ScanRun:
             )
         )
 
+    def ran_short(self, shortage: Shortage) -> None:
+        """Take note that memory ran out: operators are told, and the result says it."""
+        self._watch.ran_short(shortage)
+
     def fail(self, reason: str) -> None:
         """Close the result as failed; what was written stays readable."""
-        self._result.fail(reason, {"warnings": [reason]})
+        self._result.fail(reason, {"warnings": [reason, *self._watch.shortages]})
         self._watch.failed(reason)
 
     def _count_losses(self, completeness: Completeness) -> None:

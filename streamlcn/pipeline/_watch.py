@@ -14,6 +14,7 @@ from streamlcn.pipeline._preview import centre_slices, encode_labels, encode_png
 from streamlcn.pipeline._view import blank_outside
 from streamlcn.ports import KnowsPorosity, Reconstruction, ShowsPlanes
 from streamlcn.reconstruction import volume_shape
+from streamlcn.shortage import Shortage
 
 __all__ = ["Watch", "sure_of"]
 
@@ -30,6 +31,7 @@ class Watch:
         self._phase = ""
         self._said_s = -math.inf
         self._received = self._missing = 0
+        self.shortages: list[str] = []
         live = parts.profile.live
         planned = scan.projection_count or 0
         self._slice_step = max(1, round(planned * live.preview_share)) if planned else 50
@@ -74,6 +76,12 @@ class Watch:
         self._parts.emit(
             {"event": "warning", "level": level, "text": text, "runbook": runbook, "uid": self._scan.uid}
         )
+
+    def ran_short(self, shortage: Shortage) -> None:
+        """Say once that memory ran out and what was done; ``shortages`` has it for the result."""
+        if shortage.text not in self.shortages:
+            self.shortages.append(shortage.text)
+            self.warn(shortage.text, runbook="gpu-memory")
 
     def maybe_preview(self, session: Reconstruction, used: int) -> None:
         """Show slices, and more rarely labels and a provisional porosity, when enough is new."""

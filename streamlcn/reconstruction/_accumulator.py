@@ -26,7 +26,7 @@ SLAB_ROWS = 64
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """One projection on its way: a function that makes its line integrals (row, column), called once."""
+    """One projection on its way: a function that always makes the same line integrals (row, column)."""
 
     lines: Callable[[], npt.NDArray[np.float32]]
     angle_rad: float

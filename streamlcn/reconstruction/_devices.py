@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from streamlcn.errors import BadInput
 from streamlcn.reconstruction._accumulator import Accumulator, CpuAccumulator
 from streamlcn.reconstruction._filter import FilterGeometry, RowFilter
+from streamlcn.reconstruction._movable import MovableAccumulator
 from streamlcn.reconstruction.settings import FbpSettings
+from streamlcn.shortage import is_shortage
 
-__all__ = ["chosen_device", "make_accumulator"]
+__all__ = ["chosen_device", "make_accumulator", "memory_bytes"]
 
 
 def chosen_device(name: str) -> str:
@@ -24,6 +28,8 @@ def chosen_device(name: str) -> str:
     try:
         torch.zeros(1, device=torch.device(name.removeprefix("torch:")))
     except (RuntimeError, AssertionError) as error:
+        if is_shortage(error):  # it is there, and full: the volume will say what is done about it
+            return name
         raise BadInput(
             f"device {name!r} cannot be used ({error}): say auto, cpu, or a torch device"
         ) from error
@@ -32,13 +38,34 @@ def chosen_device(name: str) -> str:
 
 def make_accumulator(
     method: FbpSettings, device: str, shape: tuple[int, int], centre: float, threads: int
-) -> Accumulator:
-    """Return an empty volume for a detector ``shape`` (row, column) on a device of `chosen_device`."""
+) -> MovableAccumulator:
+    """Return an empty volume for a detector ``shape`` (row, column) on a device of `chosen_device`.
+
+    On the CPU instead, then or later, where the device has too little memory. Raises `ReconstructionFailed`
+    for a volume larger than the memory of this computer.
+    """
     row_filter = RowFilter(FilterGeometry.around(shape[1], centre), method.filter, method.padding)
-    if device == "cpu":
-        return CpuAccumulator(shape, centre, row_filter, method.batch, threads)
-    import torch
 
-    from streamlcn.reconstruction._torch import TorchAccumulator
+    def make(device: str) -> Accumulator:
+        if device == "cpu":
+            _require_memory(4 * shape[0] * shape[1] ** 2)
+            return CpuAccumulator(shape, centre, row_filter, method.batch, threads)
+        import torch
 
-    return TorchAccumulator(shape, centre, row_filter, torch.device(device.removeprefix("torch:")))
+        from streamlcn.reconstruction._torch import TorchAccumulator
+
+        return TorchAccumulator(shape, centre, row_filter, torch.device(device.removeprefix("torch:")))
+
+    return MovableAccumulator(make, device)
+
+
+def _require_memory(needed_bytes: int) -> None:
+    """Raise `MemoryError` where there is not that much: Linux promises more than it has, and kills later."""
+    there = memory_bytes()
+    if needed_bytes > there:
+        raise MemoryError(f"{needed_bytes / 2**30:.1f} GiB of voxels, {there / 2**30:.1f} GiB of memory")
+
+
+def memory_bytes() -> int:
+    """Return how much memory this computer has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

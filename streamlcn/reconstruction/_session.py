@@ -18,9 +18,10 @@ import numpy.typing as npt
 from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, Reference, Scan, Slab
 from streamlcn.progress import Progress, part_of, unheard
-from streamlcn.reconstruction._accumulator import Accumulator, Projected, usable_threads
+from streamlcn.reconstruction._accumulator import Projected, usable_threads
 from streamlcn.reconstruction._devices import chosen_device, make_accumulator
 from streamlcn.reconstruction._intake import Intake
+from streamlcn.reconstruction._movable import MovableAccumulator
 from streamlcn.reconstruction._rings import stripe_of
 from streamlcn.reconstruction.settings import FbpSettings, ReconstructionSettings
 
@@ -50,12 +51,12 @@ class FbpReconstruction:
         self._scan, self._settings, self._method = scan, settings, settings.method
         self._threads = self._method.threads or usable_threads()
         try:
-            self._device = chosen_device(self._method.device)
+            self._device = self._wanted = chosen_device(self._method.device)
         except BadInput as error:
             raise ReconstructionFailed(f"scan {scan.uid}: {error}") from error
         self._intake = Intake(scan, reference, settings, self._threads, hint_px)
         self._is_whole, self._on_final, self._why = is_whole, on_final, why
-        self._accumulator: Accumulator | None = None
+        self._accumulator: MovableAccumulator | None = None
         self._done: list[int] = []  # indices in the volume, in their sequence
 
     def __enter__(self) -> Self:
@@ -76,7 +77,9 @@ class FbpReconstruction:
     @property
     def description(self) -> str:
         """What makes this volume, where, and why if something else was asked for."""
-        return f"fbp on {self._device}" + (f", {self._why}" if self._why else "")
+        now = self._accumulator.device if self._accumulator is not None else self._device
+        moved = "" if now == self._wanted else f", because {self._wanted} ran out of memory"
+        return f"fbp on {now}{moved}" + (f", {self._why}" if self._why else "")
 
     def add(self, projection: Frame) -> None:
         """Take one projection, (row, column) counts, in any order, each index once.
@@ -132,8 +135,9 @@ class FbpReconstruction:
         accumulator = self._ready_accumulator()
         scale = np.pi / sum(weights.values())
         rows, _ = self._intake.shape
-        for first in range(0, rows, accumulator.slab_rows):
-            last = min(rows, first + accumulator.slab_rows)
+        height = accumulator.slab_rows
+        for first in range(0, rows, height):
+            last = min(rows, first + height)
             slab = Slab(z_start=first, voxels=accumulator.slab(first, last, scale))
             tell(0.9 + 0.1 * last / rows)
             yield slab
@@ -162,6 +166,7 @@ class FbpReconstruction:
     def _drop_volume(self) -> None:
         self._done = []
         if self._accumulator is not None:
+            self._device = self._accumulator.device  # a device that was full is not tried again
             self._accumulator.close()
         self._accumulator = None
 
@@ -178,7 +183,7 @@ class FbpReconstruction:
         stripe = stripe_of(total / len(weights), self._settings.correction.ring_width_px)
         self._project([(i, lambda: stripe, -w) for i, w in weights.items()], part_of(tell, 0.3, 1))
 
-    def _ready_accumulator(self) -> Accumulator:
+    def _ready_accumulator(self) -> MovableAccumulator:
         if self._accumulator is None:
             self._accumulator = make_accumulator(
                 self._method, self._device, self._intake.shape, self._intake.inner_centre, self._threads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,16 @@ import torch
 
 from streamlcn.reconstruction._accumulator import SLAB_ROWS, Projected
 from streamlcn.reconstruction._filter import RowFilter
+from streamlcn.shortage import Parts
 
 __all__ = ["TorchAccumulator"]
 
 
 class TorchAccumulator:
-    """Plain torch on any device: pixels of the circle as (pixel, z), two gathered lines per projection."""
+    """Plain torch on any device: pixels of the circle as (pixel, z), two gathered lines per projection.
+
+    Where memory for the gathered lines runs out, they are gathered for fewer pixels at a time: same bits.
+    """
 
     def __init__(
         self, shape: tuple[int, int], centre: float, row_filter: RowFilter, device: torch.device
@@ -33,6 +38,8 @@ class TorchAccumulator:
         self._x = self._pixels[:, 1].double() - middle
         self._y = middle - self._pixels[:, 0].double()
         self._volume = torch.zeros((len(self._pixels), rows), dtype=torch.float32, device=device)
+        self._gathered = Parts("reconstruct", str(device), "pixels at a time", len(self._pixels), columns)
+        self._cut = Parts("reconstruct", str(device), "slices at a time", self.slab_rows, 1)
 
     def add(self, projections: Sequence[Projected]) -> None:
         for projection in projections:
@@ -43,16 +50,41 @@ class TorchAccumulator:
 
     def _back_project(self, filtered: npt.NDArray[np.float32], angle_rad: float) -> None:
         lines = torch.from_numpy(filtered).to(self._volume.device)  # (u, z)
-        position = self._x * math.cos(angle_rad) + self._y * math.sin(angle_rad) + self._origin
+        for tap in (0, 1):
+            first = 0
+            while first < len(self._volume):
+                first = self._gathered.do(partial(self._add_tap, lines, angle_rad, tap, first))
+
+    def _add_tap(self, lines: torch.Tensor, angle_rad: float, tap: int, first: int, count: int) -> int:
+        """Add one tap of the interpolation to ``count`` pixels, or nothing; return the pixel after them.
+
+        The volume is written in place by the last operation alone, which needs no memory.
+        """
+        last = min(first + count, len(self._volume))
+        part = slice(first, last)
+        position = self._x[part] * math.cos(angle_rad) + self._y[part] * math.sin(angle_rad) + self._origin
         below = position.long()
         share = (position - below).float()[:, None]
-        self._volume.addcmul_(lines[below], 1 - share)
-        self._volume.addcmul_(lines[below + 1], share)
+        volume = self._volume[part]
+        gathered, weight = (lines[below + 1], share) if tap else (lines[below], 1 - share)
+        volume.addcmul_(gathered, weight)
+        return last
 
     def clear(self) -> None:
         self._volume.zero_()
 
     def slab(self, z_start: int, z_stop: int, scale: float) -> npt.NDArray[np.float32]:
+        slab = np.empty((z_stop - z_start, self._columns, self._columns), np.float32)
+        z = z_start
+        while z < z_stop:
+            images = self._cut.do(partial(self._slices, z, z_stop, scale))
+            slab[z - z_start : z - z_start + len(images)] = images
+            z += len(images)
+        return slab
+
+    def _slices(self, z_start: int, z_end: int, scale: float, height: int) -> npt.NDArray[np.float32]:
+        """Return at most ``height`` slices from ``z_start``, none from ``z_end`` on."""
+        z_stop = min(z_start + height, z_end)
         image = torch.zeros(
             (z_stop - z_start, self._columns, self._columns), dtype=torch.float32, device=self._volume.device
         )
@@ -68,4 +100,4 @@ class TorchAccumulator:
         return image.cpu().numpy()
 
     def close(self) -> None:
-        self._volume = torch.zeros((0, 0))
+        del self._volume, self._pixels, self._x, self._y

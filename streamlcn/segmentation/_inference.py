@@ -18,7 +18,7 @@ from streamlcn.segmentation._build import Network
 from streamlcn.segmentation._sensor3d import Encoded, Sensor3D
 from streamlcn.segmentation.settings import NetworkConfig
 
-__all__ = ["TILE_PX", "logits_of_slices", "padded", "sight_px"]
+__all__ = ["TILE_PX", "GetSlice", "SliceInference", "logits_of_slices", "padded", "sight_px"]
 
 TILE_PX = 1024
 """Slices up to this many rows and columns go through whole."""
@@ -62,30 +62,66 @@ def logits_of_slices(
     Beyond its ends a volume goes on as its first and last slice. ``precision`` is that of convolutions.
     Slices with more rows or columns than ``tile_px`` are cut.
     """
-    rows, columns = get_slice(start).shape
-    tiles = [
-        _Tile(ys, xs)
-        for ys in _spans(rows, tile_px, network.config)
-        for xs in _spans(columns, tile_px, network.config)
-    ]
-    planes: dict[int, npt.NDArray[np.float32]] = {}
+    slices = SliceInference(network, get_slice, depth, device, precision)
     for z in range(start, stop):
-        window = [min(max(near, 0), depth - 1) for near in (z - 1, z, z + 1)]
-        planes = {near: planes[near] for near in window if near in planes}
+        yield slices.logits(z, tile_px)
 
-        def plane(near: int, planes: dict[int, npt.NDArray[np.float32]] = planes) -> Tensor:
-            if near not in planes:
-                planes[near] = padded(get_slice(near), network.config.multiple)
-            return torch.from_numpy(planes[near])
 
-        out = torch.empty(network.config.class_count, rows, columns, device=device)
-        for tile in tiles:
+class SliceInference:
+    """One volume through one network on one device, slice by slice, best upwards.
+
+    Between slices it keeps what the next ones see too; with ``is_keeping`` False nothing, in less memory.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        get_slice: GetSlice,
+        depth: int,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.is_keeping = True
+        self._network, self._get_slice, self._depth = network, get_slice, depth
+        self._device, self._precision = device, precision
+        self._planes: dict[int, npt.NDArray[np.float32]] = {}
+        self._tiles: list[_Tile] = []
+        self._tile_px = 0
+        self._shape: tuple[int, int] | None = None
+
+    def logits(self, z: int, tile_px: int) -> Tensor:
+        """Return logits (class, y, x) float32 of slice z, in tiles of ``tile_px``; can be tried again."""
+        window = [min(max(near, 0), self._depth - 1) for near in (z - 1, z, z + 1)]
+        self._planes = {near: self._planes[near] for near in window if near in self._planes}
+        if self._shape is None:
+            self._shape = self._get_slice(z).shape
+        rows, columns = self._shape
+        self._cut(rows, columns, tile_px)
+        device, precision = self._device, self._precision
+        out = torch.empty(self._network.config.class_count, rows, columns, device=device)
+        for tile in self._tiles:
             with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-                logits = tile.logits(network, plane, window, device)
+                logits = tile.logits(self._network, self._plane, window, device)
             ys, xs = tile.ys, tile.xs
             own = logits[0, :, ys.first - ys.low : ys.end - ys.low, xs.first - xs.low : xs.end - xs.low]
             out[:, ys.first : ys.end, xs.first : xs.end] = own.float()
-        yield out
+            if not self.is_keeping:
+                tile.kept.clear()
+        return out
+
+    def _plane(self, z: int) -> Tensor:
+        if z not in self._planes:
+            self._planes[z] = padded(self._get_slice(z), self._network.config.multiple)
+        return torch.from_numpy(self._planes[z])
+
+    def _cut(self, rows: int, columns: int, tile_px: int) -> None:
+        if tile_px == self._tile_px:
+            return
+        config = self._network.config
+        self._tile_px = tile_px
+        self._tiles = [
+            _Tile(ys, xs) for ys in _spans(rows, tile_px, config) for xs in _spans(columns, tile_px, config)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

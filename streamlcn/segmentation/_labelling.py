@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
 from streamlcn.model import CLASS_NAMES, Mask
+from streamlcn.segmentation._frugal import here_or_on_cpu
 
 __all__ = ["Labelling", "PorosityInterval", "Tally"]
 
@@ -80,13 +82,15 @@ class Labelling(Iterator[Mask]):
         if self._z >= self._depth:
             raise StopIteration
         start, stop = self._z, min(self._z + self._slab_height, self._depth)
-        slices = []
-        for z in range(start, stop):
-            logits = next(self._logits)
-            self.tally.add(z, self._likely(logits))
-            slices.append(self._values[logits.argmax(dim=0).cpu().numpy()])
+        slices = [here_or_on_cpu(partial(self._judge, z), next(self._logits)) for z in range(start, stop)]
         self._z = stop
         return Mask(z_start=start, classes=np.stack(slices))
+
+    def _judge(self, z: int, logits: Tensor) -> npt.NDArray[np.uint8]:
+        """Count slice z and return its labels (y, x); the same slice again replaces what was counted."""
+        self.tally.add(z, self._likely(logits))
+        labels: npt.NDArray[np.uint8] = self._values[logits.argmax(dim=0).cpu().numpy()]
+        return labels
 
     @property
     def porosity(self) -> PorosityInterval | None:

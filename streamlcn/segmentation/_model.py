@@ -11,15 +11,16 @@ import numpy.typing as npt
 import torch
 
 from streamlcn.errors import BadInput, SegmentationFailed
-from streamlcn.segmentation._build import Network
 from streamlcn.progress import Progress, unheard
+from streamlcn.segmentation._build import Network, build_network
 from streamlcn.segmentation._bundle import read_bundle
-from streamlcn.segmentation._inference import logits_of_slices
+from streamlcn.segmentation._frugal import CPU, Place, at_first_fit, frugal_logits, here_or_on_cpu
 from streamlcn.segmentation._labelling import Labelling, PorosityInterval
 from streamlcn.segmentation._manifest import Manifest
 from streamlcn.segmentation._normalise import Scale
 from streamlcn.segmentation._ood import look_at, score
 from streamlcn.segmentation.settings import Precision
+from streamlcn.shortage import Shortage, announce, is_shortage
 
 __all__ = ["Model", "load_model", "pick_device"]
 
@@ -38,6 +39,7 @@ class Model:
         self.precision = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self.device = device
         self.network = network.to(device).eval()
+        self._twin: Network | None = None
         if device.type == "cpu":
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -90,7 +92,8 @@ class Model:
 
         Calibrated by the manifest's temperature, if it has one. Needs memory for all classes.
         """
-        return np.stack([self.likely(each).cpu().numpy() for each in self.logits(volume)], axis=1)
+        slices = (here_or_on_cpu(self.likely, each) for each in self.logits(volume))
+        return np.stack([likely.cpu().numpy() for likely in slices], axis=1)
 
     def likely(self, logits: torch.Tensor) -> torch.Tensor:
         """Return calibrated probabilities (class, ...) of logits (class, ...) (Guo et al. 2017)."""
@@ -107,7 +110,10 @@ class Model:
             return None, False
         normalisation = self.manifest.normalisation
         scale = normalisation.scale(volume)
-        looks = look_at(self.network, volume, scale, normalisation.view_radius, self.device, tell)
+        looks = at_first_fit(
+            self._places(),
+            lambda network, device: look_at(network, volume, scale, normalisation.view_radius, device, tell),
+        )
         distance = score(looks, self.manifest.ood)
         return distance, distance > self.manifest.ood.flag_above
 
@@ -118,21 +124,26 @@ class Model:
         return self._inferred(volume, self.manifest.normalisation.scale(volume))
 
     def _inferred(self, volume: npt.NDArray[np.float32], scale: Scale) -> Iterator[torch.Tensor]:
-        depth = len(volume)
-        slices = logits_of_slices(
-            self.network, lambda z: scale(volume[z]), depth, 0, depth, self.device, precision=self.precision
+        depth, rows, columns = volume.shape
+        return frugal_logits(
+            self._places(), lambda z: scale(volume[z]), (depth, rows, columns), self.precision
         )
-        while True:
-            try:
-                with torch.inference_mode():
-                    logits = next(slices)
-            except StopIteration:
-                return
-            except torch.OutOfMemoryError as error:
-                raise SegmentationFailed(
-                    f"slices of {volume.shape[1:]} pixels do not fit into {self.device}: {error}"
-                ) from error
-            yield logits
+
+    def _places(self) -> list[Place]:
+        """Return where the network can run, best first."""
+        places = [Place(self.device, lambda: self.network)]
+        if self.device != CPU:
+            places.append(Place(CPU, self._network_on_cpu))
+        return places
+
+    def _network_on_cpu(self) -> Network:
+        """Return a copy for when the device has no memory, made once; the device is not asked for any."""
+        if self._twin is None:
+            twin = build_network(self.network.config).eval()
+            twin.load_state_dict(self.network.state_dict())
+            twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._twin = twin
+        return self._twin
 
 
 def load_model(
@@ -145,10 +156,17 @@ def load_model(
     """Load a bundle's model onto ``device`` (auto, cpu, cuda, cuda:1).
 
     Raises `BadInput` when the bundle is not whole, its weights are not those that its manifest or ``sha256``
-    names, or there is no such device.
+    names, or there is no such device. On the CPU instead where the device has no memory for it.
     """
     network, manifest = read_bundle(Path(bundle), sha256)
-    return Model(network, manifest, pick_device(device), precision)
+    picked = pick_device(device)
+    try:
+        return Model(network, manifest, picked, precision)
+    except RuntimeError as error:
+        if not is_shortage(error) or picked == CPU:
+            raise
+        announce(Shortage("segment", str(picked), "the network was loaded onto the CPU"), str(error))
+    return Model(network, manifest, CPU, precision)
 
 
 def pick_device(device: str) -> torch.device:
