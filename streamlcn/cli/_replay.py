@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -98,6 +99,7 @@ def _updates(
     source: Path, profile: Profile, uid: str | None, said: Said, stack: ExitStack
 ) -> Iterator[tuple[ScanUpdate, float]]:
     from streamlcn.compose import make_assembler, make_raw_reader
+    from streamlcn.documents import make_backfill
     from streamlcn.service import (
         open_file_scan,
         updates_of_file,
@@ -108,7 +110,10 @@ def _updates(
     if source.is_dir():
         folder = source / "journal" if (source / "journal").is_dir() else source
         limits = profile.ingest.receive.limits
-        yield from updates_of_journal(folder, make_assembler(profile)(()), limits, uid=uid)
+        assembler = make_assembler(profile)(())
+        backfill = make_backfill(assembler, profile.documents, environ=os.environ)
+        stack.callback(backfill.close)
+        yield from updates_of_journal(folder, assembler, limits, backfill, uid=uid)
         return
     if not source.exists():
         if not _UID.fullmatch(source.name):

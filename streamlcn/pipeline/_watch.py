@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
+from streamlcn.errors import SegmentationFailed
 from streamlcn.model import Label, Scan
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices, encode_labels, encode_png
@@ -17,6 +19,8 @@ from streamlcn.reconstruction import volume_shape
 from streamlcn.shortage import Shortage
 
 __all__ = ["Watch", "sure_of"]
+
+_log = structlog.get_logger(__name__)
 
 _SECONDS_BETWEEN_COUNTS = 0.1
 _PLANES = ("xy", "xz", "yz")
@@ -149,8 +153,12 @@ class Watch:
         low, high = max(0, middle - half), min(self._depth, middle + half)
         with self._parts.telemetry.timed("segment"):
             thin = np.stack([session.preview(z) for z in range(low, high)])
-            masks = self._parts.segmenter.segment(thin)
-            labels = np.concatenate([mask.classes for mask in masks])
+            try:
+                masks = self._parts.segmenter.segment(thin)
+                labels = np.concatenate([mask.classes for mask in masks])
+            except SegmentationFailed as error:  # too little is projected yet: the whole volume decides
+                _log.debug("no_provisional_labels", reason=str(error))
+                return
         blank_outside(labels)
         whole = np.zeros((self._depth, *labels.shape[1:]), np.uint8)  # nothing is known above and below
         whole[low:high] = labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -33,15 +33,28 @@ _HASH_BLOCK = 2**20
 
 
 def updates_of_journal(
-    directory: Path, assembler: Assembler, limits: DecodeLimits, *, uid: str | None = None
+    directory: Path, assembler: Assembler, limits: DecodeLimits, backfill: Backfill, *, uid: str | None = None
 ) -> Iterator[tuple[ScanUpdate, float]]:
     """Yield each update of a journal's scans with the time its document came; of run ``uid`` alone if given.
 
-    Raises `BadInput` for a folder without a journal. The journal may be in use: what is there now is read.
+    ``backfill`` is that of ``assembler``: what was lost on the wire is had again as in a live scan. Raises
+    `BadInput` for a folder without a journal. The journal may be in use: what is there now is read.
     """
     if not any(directory.glob("segment-*.journal")):
         raise BadInput(f"{directory} holds no journal: give the folder with the files segment-*.journal")
+    for update, time_s in _of_all_scans(directory, assembler, limits, backfill):
+        if uid is None or _uid_of(update) == uid:
+            yield update, time_s
+
+
+def _of_all_scans(
+    directory: Path, assembler: Assembler, limits: DecodeLimits, backfill: Backfill
+) -> Iterator[tuple[ScanUpdate, float]]:
     latest_s = 0.0
+
+    def at(time_s: float, updates: Iterable[ScanUpdate]) -> Iterator[tuple[ScanUpdate, float]]:
+        return ((update, time_s) for update in updates)
+
     with JournalReader(directory) as reader:
         for record in reader:
             latest_s = max(latest_s, record.time_s)
@@ -49,12 +62,14 @@ def updates_of_journal(
                 name, document = decode(record.payload, limits)
             except BadDocument:
                 continue
-            for update in assembler.handle(name, document, record.time_s, record.start):
-                if uid is None or _uid_of(update) == uid:
-                    yield update, record.time_s
-    for update in assembler.expire(float("inf")):
-        if uid is None or _uid_of(update) == uid:
-            yield update, latest_s
+            yield from at(record.time_s, backfill.step(record.time_s))
+            yield from at(record.time_s, assembler.handle(name, document, record.time_s, record.start))
+    for now_s in _rounds(latest_s):
+        if not assembler.open_runs():
+            break
+        yield from at(latest_s, backfill.step(now_s))
+        yield from at(latest_s, assembler.expire(now_s))
+    yield from at(latest_s, assembler.expire(float("inf")))
 
 
 def updates_of_raw_run(uid: str, assembler: Assembler, backfill: Backfill) -> Iterator[ScanUpdate]:
@@ -64,14 +79,19 @@ def updates_of_raw_run(uid: str, assembler: Assembler, backfill: Backfill) -> It
     tiled does not answer any more.
     """
     yield from backfill.fetch(uid, 0.0)
-    now_s = 0.0
-    while assembler.has_run(uid) and now_s < _MOST_ROUNDS * _ROUND_S:
-        now_s += _ROUND_S
+    for now_s in _rounds(0.0):
+        if not assembler.has_run(uid):
+            break
         yield from backfill.step(now_s)
         if backfill.state.unreachable is not None:
             raise FailedScan(f"scan {uid}: {backfill.state.unreachable}")
         yield from assembler.expire(now_s)
     yield from assembler.expire(float("inf"))
+
+
+def _rounds(from_s: float) -> Iterator[float]:
+    """Yield moments of the assembler's time after ``from_s``."""
+    return (from_s + count * _ROUND_S for count in range(1, _MOST_ROUNDS + 1))
 
 
 def updates_of_file(file: FileScan, *, uid: str | None = None) -> Iterator[ScanUpdate]:

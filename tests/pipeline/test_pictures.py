@@ -116,6 +116,20 @@ def test_labels_are_laid_over_where_they_are_known(tmp_path):
     assert not xz[:, :, 3].any(), "no LCN lies in the middle row"
 
 
+class Blank(OneSlice):
+    def preview(self, z: int) -> npt.NDArray[np.float32]:
+        return np.zeros((SIDE, SIDE), np.float32)
+
+
+def test_a_volume_without_contrast_yet_gets_no_labels_and_fails_nothing(tmp_path):
+    made = make_parts(
+        profile(tmp_path), telemetry=EventTelemetry(lambda _event: None), emit=lambda _event: None
+    )
+    with watching(tmp_path, made.segmenter) as (watch, told):
+        watch.maybe_preview(Blank(), 10)
+    assert list(pictures(told)) == [("xy", "reconstruction")]
+
+
 def test_provisional_porosity_says_how_far_slices_agree(tmp_path):
     with watching(tmp_path, Thresholds()) as (watch, told):
         watch.maybe_preview(OneSlice(), 10)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamlcn.compose import make_assembler
-from streamlcn.documents import Cursor, load_checkpoint
+from streamlcn.documents import Cursor, load_checkpoint, make_backfill
 from streamlcn.service import updates_of_journal
 from streamlcn.service._poison import MOST_CRASHES
 from streamlcn.store import MemoryStore
@@ -178,17 +178,22 @@ def test_a_scan_that_crashes_the_worker_again_and_again_is_given_up(bench: Bench
     assert bench.result(later).metadata["status"] == "complete"
 
 
-def test_a_replayed_journal_gives_the_same_bits(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["", "stream_datum"])
+def test_a_replayed_journal_gives_the_same_bits(bench: Bench, tmp_path: Path, lost: str) -> None:
     from streamlcn.pipeline import Router
 
-    documents = recorded()
-    journal(bench.journal, [*documents, *recorded("stream")])
+    documents = recorded("stream")
+    journal(bench.journal, [*documents, *recorded()])
     bench.run()
     again = Bench(tmp_path / "again")
+    kept = [one for place, one in enumerate(documents) if one[0] != lost or place % 5]
+    assert (len(kept) < len(documents)) is bool(lost)
+    journal(tmp_path / "journal", [*kept, *recorded()])
     router = Router(again.parts)
     assembler = make_assembler(again.profile)(())
-    limits = again.profile.ingest.receive.limits
-    for update, arrived_s in updates_of_journal(bench.journal, assembler, limits, uid=uid_of(documents)):
+    backfill = make_backfill(assembler, again.profile.documents, environ={})
+    limits, uid = again.profile.ingest.receive.limits, uid_of(documents)
+    for update, arrived_s in updates_of_journal(tmp_path / "journal", assembler, limits, backfill, uid=uid):
         router.handle(update, arrived_s)
     assert_same(again.result(documents), bench.result(documents))
     assert isinstance(again.parts.store, MemoryStore)
