@@ -29,8 +29,8 @@ from streamlcn.training._data import read_scans
 
 REPOSITORY = Path(__file__).parents[2]
 SEED = 1
-RANDOMISED = {"anatomix": "1-3", "p05": "1-2"}
-PLAIN = {"anatomix": "101-103", "p05": "101-102"}
+RANDOMISED = "1-8"
+PLAIN = "101-104"
 TEST_RANDOMISED = "1001"
 TEST_PLAIN = ("1003", "0")
 MEDIANS = ("2", "1", "0")
@@ -113,8 +113,8 @@ def _document(work: Path, profiles: Path, instrument: str) -> None:
         others = f"OOD scores of {other} scans under this model, which should flag them: {'; '.join(told)}."
     notes = NOTES.format(
         what=what,
-        randomised=RANDOMISED[instrument],
-        plain=PLAIN[instrument],
+        randomised=RANDOMISED,
+        plain=PLAIN,
         test_randomised=TEST_RANDOMISED,
         test_plain=" and ".join(TEST_PLAIN),
         others=others,
@@ -125,8 +125,8 @@ def _document(work: Path, profiles: Path, instrument: str) -> None:
 def _scans(work: Path, instrument: str) -> None:
     script = Path(__file__).with_name("simulated_data.py")
     wanted: list[tuple[Path, str, list[str]]] = [
-        (work / instrument, RANDOMISED[instrument], []),
-        (work / instrument, PLAIN[instrument], ["--plain"]),
+        (work / instrument, RANDOMISED, []),
+        (work / instrument, PLAIN, ["--plain"]),
         (work / f"{instrument}_test", TEST_RANDOMISED, []),
         *((work / f"{instrument}_test", seed, ["--plain"]) for seed in TEST_PLAIN),
     ]

@@ -22,9 +22,9 @@ class OodReference(Settings):
     grey_levels: tuple[float, ...] = Field(description="Which quantiles of the normalised grey values.")
     grey_quantiles: tuple[float, ...] = Field(description="Their mean over the known volumes.")
     grey_unit: float = Field(gt=0, description="Largest grey distance of a bone from the others.")
-    feature_mean: tuple[float, ...] = Field(description="Mean of the deepest features over slices.")
-    feature_precision: tuple[tuple[float, ...], ...] = Field(description="Inverse of their covariance.")
-    feature_unit: float = Field(gt=0, description="Largest feature distance of a bone from the others.")
+    texture_mean: tuple[float, ...] = Field(description="Means and deviations of features, over slices.")
+    texture_precision: tuple[tuple[float, ...], ...] = Field(description="Inverse of their covariance.")
+    texture_unit: float = Field(gt=0, description="Largest texture distance of a bone from the others.")
     flag_above: float = Field(gt=0, description="Flagged above this.")
 
 

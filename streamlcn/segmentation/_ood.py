@@ -1,8 +1,10 @@
 """How unlike its training data a volume is.
 
-Two distances: of the grey values (Wasserstein-1 between quantiles) and of the network's deepest features
-(Mahalanobis, Lee et al. 2018), each in units of the farthest that one known bone was from all others. The
-score is the larger one. Softmax confidence is not used: it can rise while labels get worse.
+Two distances: of the grey values (Wasserstein-1 between quantiles) and of texture, the mean and deviation
+over a slice of the network's features one level above the deepest (Mahalanobis, Lee et al. 2018), each in
+units of the farthest that one known bone was from all others. The score is the larger one. The deepest
+features know what a place is rather than which instrument saw it, and part two beamlines less well. Softmax
+confidence is not used: it can rise while labels get worse.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ _SHRINKAGE = 0.1
 
 
 class Looks:
-    """What is compared of one volume: ``grey`` (levels,) and ``features`` (slice, channel), float64."""
+    """What is compared of one volume: ``grey`` (levels,) and ``texture`` (slice, 2 channels), float64."""
 
-    def __init__(self, grey: npt.NDArray[np.float64], features: npt.NDArray[np.float64]) -> None:
-        self.grey, self.features = grey, features
+    def __init__(self, grey: npt.NDArray[np.float64], texture: npt.NDArray[np.float64]) -> None:
+        self.grey, self.texture = grey, texture
 
 
 def look_at(
@@ -48,8 +50,8 @@ def look_at(
     with torch.inference_mode():
         for count, z in enumerate(chosen, start=1):
             plane = padded(scale(volume[z]), network.config.multiple)
-            deepest = network.features(torch.from_numpy(plane).to(device)[None, None])
-            rows.append(deepest.mean(dim=(0, 2, 3)).double().cpu().numpy())
+            features = network.features(torch.from_numpy(plane).to(device)[None, None])[0].flatten(1)
+            rows.append(torch.cat([features.mean(1), features.std(1)]).double().cpu().numpy())
             tell(count / len(chosen))
     return Looks(grey.astype(np.float64), np.stack(rows))
 
@@ -59,20 +61,20 @@ def fit_reference(bones: list[list[Looks]]) -> OodReference:
 
     The units come from leaving one bone out at a time: 1 is the farthest that a volume was from all others.
     """
-    grey_unit = feature_unit = 0.0
+    grey_unit = texture_unit = 0.0
     for left_out, volumes in enumerate(bones):
         others = [looks for place, each in enumerate(bones) if place != left_out for looks in each]
         grey, mean, precision = _statistics(others)
         grey_unit = max(grey_unit, *(_grey_distance(looks, grey) for looks in volumes))
-        feature_unit = max(feature_unit, *(_feature_distance(looks, mean, precision) for looks in volumes))
+        texture_unit = max(texture_unit, *(_texture_distance(looks, mean, precision) for looks in volumes))
     grey, mean, precision = _statistics([looks for volumes in bones for looks in volumes])
     return OodReference(
         grey_levels=GREY_LEVELS,
         grey_quantiles=_rounded(grey),
         grey_unit=grey_unit,
-        feature_mean=_rounded(mean),
-        feature_precision=tuple(_rounded(row) for row in precision),
-        feature_unit=feature_unit,
+        texture_mean=_rounded(mean),
+        texture_precision=tuple(_rounded(row) for row in precision),
+        texture_unit=texture_unit,
         flag_above=FLAG_ABOVE,
     )
 
@@ -80,9 +82,9 @@ def fit_reference(bones: list[list[Looks]]) -> OodReference:
 def _statistics(
     volumes: list[Looks],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return mean grey quantiles, mean features and the inverse of their shrunk covariance."""
+    """Return mean grey quantiles, mean texture and the inverse of their shrunk covariance."""
     grey = np.asarray(np.mean([looks.grey for looks in volumes], axis=0), np.float64)
-    slices = np.concatenate([looks.features for looks in volumes])
+    slices = np.concatenate([looks.texture for looks in volumes])
     covariance = np.cov(slices, rowvar=False)
     diagonal = np.diag(np.diag(covariance) + 1e-6 + 1e-2 * np.diag(covariance).mean())
     precision = np.linalg.inv((1 - _SHRINKAGE) * covariance + _SHRINKAGE * diagonal)
@@ -96,18 +98,18 @@ def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
 
 def score(looks: Looks, reference: OodReference) -> float:
     """Return the larger of both distances in the units of ``reference``."""
-    mean, precision = np.array(reference.feature_mean), np.array(reference.feature_precision)
+    mean, precision = np.array(reference.texture_mean), np.array(reference.texture_precision)
     grey = _grey_distance(looks, np.array(reference.grey_quantiles)) / reference.grey_unit
-    return max(grey, _feature_distance(looks, mean, precision) / reference.feature_unit)
+    return max(grey, _texture_distance(looks, mean, precision) / reference.texture_unit)
 
 
 def _grey_distance(looks: Looks, quantiles: npt.NDArray[np.float64]) -> float:
     return float(np.abs(looks.grey - quantiles).mean())
 
 
-def _feature_distance(
+def _texture_distance(
     looks: Looks, mean: npt.NDArray[np.float64], precision: npt.NDArray[np.float64]
 ) -> float:
     """Mean over slices of the Mahalanobis distance."""
-    off = looks.features - mean
+    off = looks.texture - mean
     return float(np.sqrt(np.maximum(np.einsum("si,ij,sj->s", off, precision, off), 0)).mean())

@@ -61,8 +61,11 @@ class Sensor3D(nn.Module):
         self.head = nn.Conv2d(self.last.output_width, config.class_count, 1)
 
     def features(self, slices: Tensor) -> Tensor:
-        """Return the deepest features of slices (n, 1, rows, columns), before the C-LSTM."""
-        return self._contract(slices)[1]
+        """Return the features of slices (n, 1, rows, columns) one level above the deepest.
+
+        (n, base 2^(levels-2), 2 rows / multiple, 2 columns / multiple).
+        """
+        return self._contract(slices)[0][-1]
 
     def encode(self, slices: Tensor) -> Encoded:
         """Return what belongs to single slices, (n, 1, rows, columns)."""

@@ -31,8 +31,11 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(config.base, config.class_count, 1)
 
     def features(self, slices: Tensor) -> Tensor:
-        """Return the deepest features: (n, base 2^(levels-1), rows / multiple, columns / multiple)."""
-        return self._encode(slices)[1]
+        """Return the features one level above the deepest.
+
+        (n, base 2^(levels-2), 2 rows / multiple, 2 columns / multiple).
+        """
+        return self._encode(slices)[0][-1]
 
     def forward(self, slices: Tensor) -> Tensor:
         """Return logits of each slice."""

@@ -57,6 +57,6 @@ def test_either_distance_alone_raises_the_score() -> None:
     known = [[Looks(grey + shift, rng.standard_normal((40, 3)))] for shift in (-0.01, 0, 0, 0.01)]
     reference = fit_reference(known)
     assert reference.grey_unit == pytest.approx(0.01 * 4 / 3, rel=1e-3), "from the mean of the other three"
-    middle = known[1][0].features
+    middle = known[1][0].texture
     assert score(Looks(grey + 0.05, middle), reference) == pytest.approx(0.05 / 0.04 * 3, rel=1e-3)
     assert score(Looks(grey, middle + 30), reference) > 5
