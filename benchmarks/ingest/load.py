@@ -89,8 +89,8 @@ def main() -> None:
     chosen = parser.parse_args()
     rows = []
     for what, side, rates in (
-        ("event without pixels", 0, (500, 1000, 2000, 4000, 8000)),
-        ("event with a 512 x 512 frame", 512, (25, 50, 100, 200)),
+        ("event without pixels", 0, (1000, 4000, 8000, 16000, 32000)),
+        ("event with a 512 x 512 frame", 512, (50, 100, 200, 400, 800)),
     ):
         for rate in rates:
             rows.append({"what": what, "asked_per_s": rate, **_one(rate, chosen.seconds, side)})
