@@ -31,6 +31,7 @@ COMMANDS = {
     "reconstruct": _Place("_volumes", "Scan file to volume."),
     "segment": _Place("_volumes", "Volume to labels."),
     "measure": _Place("_measure", "Labels to morphometry."),
+    "label": _Place("_label", "Choose the slices to label next and guess them, for people to correct."),
     "train": _Place("_networks", "Train a network on labelled volumes."),
     "finetune": _Place("_networks", "Go on training a network for a new beamline or sample."),
     "evaluate": _Place("_networks", "Judge a network on labelled volumes."),

@@ -11,8 +11,9 @@ from streamlcn.training._report import EpochRecord, Evaluation, ScanEvaluation, 
 from streamlcn.training.settings import FAST, FINE_TUNING, PAPER, RECIPES, TrainingSettings
 
 if TYPE_CHECKING:
+    from streamlcn.training._data import read_labels
     from streamlcn.training._evaluate import document, evaluate
-    from streamlcn.training._propose import propose_labels
+    from streamlcn.training._propose import as_proposed, propose_labels
     from streamlcn.training._train import finetune, train
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "ScanEvaluation",
     "TrainingReport",
     "TrainingSettings",
+    "as_proposed",
     "document",
     "evaluate",
     "finetune",
     "propose_labels",
+    "read_labels",
     "train",
 ]
 
@@ -38,10 +41,14 @@ def __getattr__(name: str) -> Any:
         from streamlcn.training import _evaluate
 
         return getattr(_evaluate, name)
-    if name == "propose_labels":
-        from streamlcn.training._propose import propose_labels
+    if name in ("as_proposed", "propose_labels"):
+        from streamlcn.training import _propose
 
-        return propose_labels
+        return getattr(_propose, name)
+    if name == "read_labels":
+        from streamlcn.training._data import read_labels
+
+        return read_labels
     if name in ("finetune", "train"):
         from streamlcn.training import _train
 

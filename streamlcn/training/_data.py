@@ -16,10 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from streamlcn.errors import BadInput
-from streamlcn.files import read_volume
+from streamlcn.files import open_volume, read_volume
 from streamlcn.model import CLASS_NAMES, Label
 
-__all__ = ["UNLABELLED", "LabelledScan", "list_scans", "merge_shade_off", "read_scan", "read_scans"]
+__all__ = [
+    "UNLABELLED",
+    "LabelledScan",
+    "list_scans",
+    "merge_shade_off",
+    "read_labels",
+    "read_scan",
+    "read_scans",
+]
 
 UNLABELLED = 255
 
@@ -74,23 +82,13 @@ def read_scans(folder: str | Path) -> list[LabelledScan]:
 def read_scan(name: str, volume_spec: str, labels_spec: str) -> LabelledScan:
     """Read one scan; raises `BadInput` unless volume and labels have one shape and known values."""
     volume = np.ascontiguousarray(read_volume(volume_spec), dtype=np.float32)
-    raw = read_volume(labels_spec)
-    if raw.shape != volume.shape:
+    labels = read_labels(labels_spec)
+    if labels.shape != volume.shape:
         raise BadInput(
-            f"{labels_spec} has shape {raw.shape}, its volume {volume.shape}: they must be one grid"
-        )
-    if raw.dtype.kind not in "ui":
-        raise BadInput(f"{labels_spec} is {raw.dtype}: labels are whole numbers (uint8)")
-    wrong = np.setdiff1d(np.unique(raw), [*range(len(CLASS_NAMES)), UNLABELLED])
-    if len(wrong):
-        raise BadInput(
-            f"{labels_spec} holds label {wrong[0]}: known are "
-            + ", ".join(f"{value} {known}" for value, known in enumerate(CLASS_NAMES))
-            + f" and {UNLABELLED} for unlabelled"
+            f"{labels_spec} has shape {labels.shape}, its volume {volume.shape}: they must be one grid"
         )
     if not np.isfinite(volume).all():
         raise BadInput(f"{volume_spec} holds values that are not numbers")
-    labels = raw.astype(np.uint8)
     digest = hashlib.sha256(volume.tobytes())
     digest.update(labels.tobytes())
     return LabelledScan(
@@ -102,6 +100,21 @@ def read_scan(name: str, volume_spec: str, labels_spec: str) -> LabelledScan:
     )
 
 
+def read_labels(spec: str) -> npt.NDArray[np.uint8]:
+    """Return labels (z, y, x) uint8; raises `BadInput` for other values than the classes' and 255."""
+    raw = read_volume(spec)
+    if raw.dtype.kind not in "ui":
+        raise BadInput(f"{spec} is {raw.dtype}: labels are whole numbers (uint8)")
+    wrong = np.setdiff1d(np.unique(raw), [*range(len(CLASS_NAMES)), UNLABELLED])
+    if len(wrong):
+        raise BadInput(
+            f"{spec} holds label {wrong[0]}: known are "
+            + ", ".join(f"{value} {known}" for value, known in enumerate(CLASS_NAMES))
+            + f" and {UNLABELLED} for unlabelled"
+        )
+    return raw.astype(np.uint8)
+
+
 def merge_shade_off(scan: LabelledScan) -> LabelledScan:
     """Return the scan with shade-off counted as the bone that it is."""
     labels = np.where(scan.labels == Label.SHADE_OFF, np.uint8(Label.BONE), scan.labels)
@@ -109,6 +122,9 @@ def merge_shade_off(scan: LabelledScan) -> LabelledScan:
 
 
 def _voxel_size(spec: str) -> float | None:
+    with open_volume(spec) as volume:
+        if volume.voxel_size_um is not None:
+            return volume.voxel_size_um
     path = spec.rpartition(":")[0] if ":/" in spec else spec
     if Path(path).suffix not in (".h5", ".hdf5"):
         return None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from streamlcn.errors import BadInput
-from streamlcn.files import write_volume
+from streamlcn.files import read_volume, write_volume
 from streamlcn.segmentation._model import Model, load_model
 from streamlcn.training._data import UNLABELLED
 
-__all__ = ["ambiguity", "most_informative", "propose_labels"]
+__all__ = ["ambiguity", "as_proposed", "most_informative", "propose_labels"]
+
+_PROPOSAL = ".proposal.json"
 
 
 def propose_labels(
@@ -23,28 +27,56 @@ def propose_labels(
     count: int,
     *,
     known: npt.NDArray[np.uint8] | None = None,
+    voxel_size_um: float | None = None,
     device: str = "auto",
 ) -> tuple[int, ...]:
     """Choose ``count`` more slices and write training data to correct: NAME.volume.tif and NAME.labels.tif.
 
-    Labels of the chosen slices are the model's guess, those of ``known`` (z, y, x; 255 where nobody labelled)
-    stay, all others are 255. Corrected in napari, Fiji or Dragonfly the folder is what training and
-    fine-tuning take. Returns the chosen slices, the most informative first. Raises `BadInput` for labels of
-    another shape, or too few slices that nobody labelled.
+    ``volume`` is (z, y, x) float32. Labels of the chosen slices are the model's guess, those of ``known``
+    (z, y, x uint8; 255 where nobody labelled) stay, all others are 255. Corrected in napari, Fiji or
+    Dragonfly the folder is what training and fine-tuning take. Returns the chosen slices, the most
+    informative first. Raises `BadInput` for labels of another shape, too few slices that nobody labelled, or
+    a folder that holds such files already: they may have been corrected.
     """
     labels = np.full(volume.shape, UNLABELLED, np.uint8) if known is None else known.copy()
     if labels.shape != volume.shape:
         raise BadInput(f"known labels have shape {labels.shape}, the volume {volume.shape}")
+    folder = Path(out)
+    there = [path.name for path in folder.glob(f"{name}.*")]
+    if there:
+        raise BadInput(
+            f"{folder} holds {there[0]} already, which may have been corrected: name another folder"
+        )
     done = np.flatnonzero((labels != UNLABELLED).any(axis=(1, 2)))
-    found, unsure = ambiguity(load_model(bundle, device=device), volume)
+    model = load_model(bundle, device=device)
+    found, unsure = ambiguity(model, volume)
     chosen = most_informative(unsure, count, done)
     for z in chosen:
         labels[z] = found[z]
-    folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    write_volume(folder / f"{name}.volume.tif", volume)
-    write_volume(folder / f"{name}.labels.tif", labels)
+    write_volume(folder / f"{name}.volume.tif", volume, voxel_size_um)
+    write_volume(folder / f"{name}.labels.tif", labels, voxel_size_um)
+    told = {"model": model.description, "slices": {str(z): _digest(labels[z]) for z in chosen}}
+    (folder / f"{name}{_PROPOSAL}").write_text(json.dumps(told, indent=1) + "\n")
     return chosen
+
+
+def as_proposed(path: str | Path) -> tuple[int, ...]:
+    """Return the slices of a label file of `propose_labels` that are still the model's guess, upwards.
+
+    Empty where no proposal lies beside the file. Nobody may have corrected them, or nothing was wrong.
+    """
+    path = Path(path)
+    proposal = path.with_name(path.name.partition(".")[0] + _PROPOSAL)
+    if not proposal.is_file():
+        return ()
+    labels = read_volume(path)
+    guessed = json.loads(proposal.read_text())["slices"]
+    return tuple(sorted(int(z) for z, digest in guessed.items() if _digest(labels[int(z)]) == digest))
+
+
+def _digest(labels: npt.NDArray[np.uint8]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(labels, np.uint8).tobytes()).hexdigest()
 
 
 def ambiguity(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamlcn.training import evaluate
+from streamlcn.training._data import read_scan
 from tests.cli.running import Outcome, call
 
 _SMALL = ("base=4", "levels=2", "patch_px=16", "batch=4", "steps_per_epoch=3", "split.by=scans")
@@ -81,3 +82,22 @@ def test_no_data_is_said(tmp_path: Path) -> None:
     outcome = call("evaluate", tmp_path / "none", "--model", tmp_path)
     assert outcome.status == 2
     assert str(tmp_path) in outcome.err
+
+
+def test_labelling_goes_on_in_stages(tmp_path: Path, labelled: Path) -> None:
+    assert learn("train", labelled, "--model", "unet", "--out", tmp_path / "a").status == 0
+    volume = f"{next(labelled.glob('*.h5'))}:/volume"
+    common = ("--model", tmp_path / "a", "--name", "bone", "--json")
+    first = call("label", volume, "--out", tmp_path / "stage1", "--count", 2, *common)
+    assert first.status == 0, first.err
+    assert len(first.json["slices"]) == 2
+
+    again = ("--known", first.json["labels"], "--count", 3, *common)
+    second = call("label", volume, "--out", tmp_path / "stage2", *again)
+    assert len(read_scan("bone", second.json["volume"], second.json["labels"]).labelled_slices) == 5
+    assert second.json["as_proposed"] == sorted(first.json["slices"])
+    assert "learns its own mistakes" in second.err
+
+    refused = call("label", volume, "--out", tmp_path / "stage2", *again)
+    assert refused.status == 2
+    assert "may have been corrected" in refused.err

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from labelled_scenes import scene
 
 from streamlcn.errors import BadInput
+from streamlcn.files import write_volume
 from streamlcn.segmentation import load_model
-from streamlcn.training import TrainingSettings, finetune, propose_labels, train
+from streamlcn.training import TrainingSettings, as_proposed, finetune, propose_labels, read_labels, train
 from streamlcn.training._data import read_scans
 from streamlcn.training._propose import most_informative
 
@@ -60,3 +61,24 @@ def test_proposals_are_training_data_once_corrected(data: Path, tmp_path: Path) 
 def test_labels_of_another_shape_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="known labels have shape"):
         propose_labels(scene(1)[0], tmp_path, tmp_path, "bone", 1, known=np.zeros((1, 2, 3), np.uint8))
+
+
+def test_slices_that_nobody_corrected_are_told(data: Path, tmp_path: Path) -> None:
+    short = TrainingSettings(base=4, levels=2, patch_px=16, batch=4, epochs=1, steps_per_epoch=2)
+    train(data, "unet", tmp_path / "m", settings=short, device="cpu")
+    chosen = propose_labels(scene(40)[0], tmp_path / "m", tmp_path / "next", "bone", 3, device="cpu")
+    file = tmp_path / "next" / "bone.labels.tif"
+    assert as_proposed(file) == tuple(sorted(chosen))
+    labels = read_labels(str(file))
+    labels[chosen[0], 5, 5] = (labels[chosen[0], 5, 5] + 1) % 4
+    write_volume(file, labels, overwrite=True)
+    assert as_proposed(file) == tuple(sorted(chosen[1:]))
+    file.with_name("bone.proposal.json").unlink()
+    assert as_proposed(file) == ()
+
+
+def test_corrected_labels_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "bone.labels.tif").write_bytes(b"a week's work")
+    with pytest.raises(BadInput, match="may have been corrected"):
+        propose_labels(scene(1)[0], tmp_path, tmp_path, "bone", 1)
+    assert (tmp_path / "bone.labels.tif").read_bytes() == b"a week's work"
