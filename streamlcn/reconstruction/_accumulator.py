@@ -36,7 +36,10 @@ class Projected:
 class Accumulator(Protocol):
     """Sum of filtered back-projections, unscaled."""
 
-    slab_rows: int
+    @property
+    def slab_rows(self) -> int:
+        """Slices per slab that suit it."""
+        ...
 
     def add(self, projections: Sequence[Projected]) -> None:
         """Filter these and add them to the volume, one after the other."""

@@ -17,6 +17,7 @@ from streamlcn.reconstruction.settings import (
 )
 
 if TYPE_CHECKING:
+    from streamlcn.reconstruction._volumes import OpenVolumes
     from streamlcn.reconstruction._whole import WholeBackend
 
 __all__ = ["FbpReconstructor", "WholeReconstructor", "make_reconstructor"]
@@ -24,16 +25,19 @@ __all__ = ["FbpReconstructor", "WholeReconstructor", "make_reconstructor"]
 _log = structlog.get_logger(__name__)
 
 
-def make_reconstructor(settings: ReconstructionSettings, *, is_whole: bool = False) -> Reconstructor:
+def make_reconstructor(
+    settings: ReconstructionSettings, *, is_whole: bool = False, open_volumes: OpenVolumes | None = None
+) -> Reconstructor:
     """Return the provider of the backend that the settings name.
 
     When it is not usable here and the settings let ``fbp`` stand in for it, that is returned: its
-    ``description`` and the log say why. ``is_whole`` says that scans are complete when they are opened.
+    ``description`` and the log say why. ``is_whole`` says that scans are complete when they are opened,
+    ``open_volumes`` where volumes of ``fbp`` grow, by default in this process.
     Raises `BadInput` when nothing usable is left.
     """
     method = settings.method
     if isinstance(method, FbpSettings):
-        return FbpReconstructor(settings, is_whole=is_whole)
+        return FbpReconstructor(settings, is_whole=is_whole, open_volumes=open_volumes)
     try:
         backend = _make_backend(method)
     except BadInput as error:
@@ -41,7 +45,7 @@ def make_reconstructor(settings: ReconstructionSettings, *, is_whole: bool = Fal
             raise
         _log.warning("reconstruction_fell_back", wanted=method.backend, to="fbp", why=str(error))
         why = f"because {method.backend} is not usable: {error}"
-        return FbpReconstructor(_stand_in(settings), is_whole=is_whole, why=why)
+        return FbpReconstructor(_stand_in(settings), is_whole=is_whole, why=why, open_volumes=open_volumes)
     return WholeReconstructor(settings, method.backend, backend)
 
 
@@ -54,8 +58,16 @@ class FbpReconstructor:
 
     name = "fbp"
 
-    def __init__(self, settings: ReconstructionSettings, *, is_whole: bool = False, why: str = "") -> None:
+    def __init__(
+        self,
+        settings: ReconstructionSettings,
+        *,
+        is_whole: bool = False,
+        why: str = "",
+        open_volumes: OpenVolumes | None = None,
+    ) -> None:
         self._settings, self._is_whole, self._why = settings, is_whole, why
+        self._open_volumes = open_volumes
         self._centres: dict[tuple[int, int] | None, float] = {}
 
     @property
@@ -80,6 +92,7 @@ class FbpReconstructor:
             hint_px=self._centres.get(shape),
             on_final=remember,
             why=self._why,
+            volumes=None if self._open_volumes is None else self._open_volumes(scan),
         )
 
 

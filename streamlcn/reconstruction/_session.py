@@ -19,10 +19,10 @@ from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, Reference, Scan, Slab
 from streamlcn.progress import Progress, part_of, unheard
 from streamlcn.reconstruction._accumulator import Projected, usable_threads
-from streamlcn.reconstruction._devices import chosen_device, make_accumulator
+from streamlcn.reconstruction._devices import chosen_device
 from streamlcn.reconstruction._intake import Intake
-from streamlcn.reconstruction._movable import MovableAccumulator
 from streamlcn.reconstruction._rings import stripe_of
+from streamlcn.reconstruction._volumes import PlacedAccumulator, Volumes, VolumesHere
 from streamlcn.reconstruction.settings import FbpSettings, ReconstructionSettings
 
 __all__ = ["FbpReconstruction"]
@@ -33,7 +33,8 @@ class FbpReconstruction:
 
     Leaving the context frees volume, frames and threads. ``is_whole`` says that all projections come at once,
     so that an unknown centre is found before anything is back-projected. ``hint_px`` is a likely centre, and
-    ``on_final`` is told the final one when it was found. ``why`` says why this backend stands in for another.
+    ``on_final`` is told the final one when it was found. ``why`` says why this backend stands in for another,
+    ``volumes`` where the volume grows.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FbpReconstruction:
         hint_px: float | None = None,
         on_final: Callable[[float], None] | None = None,
         why: str = "",
+        volumes: Volumes | None = None,
     ) -> None:
         assert isinstance(settings.method, FbpSettings)
         self._scan, self._settings, self._method = scan, settings, settings.method
@@ -56,7 +58,8 @@ class FbpReconstruction:
             raise ReconstructionFailed(f"scan {scan.uid}: {error}") from error
         self._intake = Intake(scan, reference, settings, self._threads, hint_px)
         self._is_whole, self._on_final, self._why = is_whole, on_final, why
-        self._accumulator: MovableAccumulator | None = None
+        self._volumes = volumes or VolumesHere()
+        self._accumulator: PlacedAccumulator | None = None
         self._done: list[int] = []  # indices in the volume, in their sequence
 
     def __enter__(self) -> Self:
@@ -64,6 +67,7 @@ class FbpReconstruction:
 
     def __exit__(self, *exc: object) -> None:
         self._drop_volume()
+        self._volumes.close()
         self._intake.clear()
 
     @property
@@ -79,7 +83,7 @@ class FbpReconstruction:
         """What makes this volume, where, and why if something else was asked for."""
         now = self._accumulator.device if self._accumulator is not None else self._device
         moved = "" if now == self._wanted else f", because {self._wanted} ran out of memory"
-        return f"fbp on {now}{moved}" + (f", {self._why}" if self._why else "")
+        return f"fbp on {self._volumes.where or now + moved}" + (f", {self._why}" if self._why else "")
 
     def add(self, projection: Frame) -> None:
         """Take one projection, (row, column) counts, in any order, each index once.
@@ -183,9 +187,9 @@ class FbpReconstruction:
         stripe = stripe_of(total / len(weights), self._settings.correction.ring_width_px)
         self._project([(i, lambda: stripe, -w) for i, w in weights.items()], part_of(tell, 0.3, 1))
 
-    def _ready_accumulator(self) -> MovableAccumulator:
+    def _ready_accumulator(self) -> PlacedAccumulator:
         if self._accumulator is None:
-            self._accumulator = make_accumulator(
+            self._accumulator = self._volumes.open(
                 self._method, self._device, self._intake.shape, self._intake.inner_centre, self._threads
             )
         return self._accumulator

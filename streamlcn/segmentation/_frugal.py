@@ -35,16 +35,18 @@ def frugal_logits(
     shape: tuple[int, int, int],
     precision: torch.dtype,
     tile_px: int = TILE_PX,
+    rows: tuple[int, int] | None = None,
 ) -> Iterator[Tensor]:
     """Yield logits (class, y, x) float32 of each slice of a volume (z, y, x), each slice once.
 
-    When memory runs out tiles are halved, down to what a label can see; beyond that the next place goes on
-    at the slice that did not fit. Raises `SegmentationFailed` when it does not fit into the last one.
+    Of slices ``rows`` (first, after the last) alone, if given. When memory runs out tiles are halved, down to
+    what a label can see; beyond that the next place goes on at the slice that did not fit.
+    Raises `SegmentationFailed` when it does not fit into the last one.
     """
-    z = 0
+    z, stop = rows or (0, shape[0])
     for index, place in enumerate(places):
         try:
-            for logits in _from(z, place, get_slice, shape, precision, tile_px):
+            for logits in _from(z, stop, place, get_slice, shape, precision, tile_px):
                 yield logits
                 z += 1
         except Exception as error:
@@ -58,6 +60,7 @@ def frugal_logits(
 
 def _from(
     z: int,
+    stop: int,
     place: Place,
     get_slice: GetSlice,
     shape: tuple[int, int, int],
@@ -68,7 +71,7 @@ def _from(
     slices = SliceInference(network, get_slice, shape[0], place.device, precision)
     size = min(tile_px, max(shape[1:]))
     tiles = Parts("segment", str(place.device), "pixels per side of a tile", size, sight_px(network.config))
-    for each in range(z, shape[0]):
+    for each in range(z, stop):
 
         def step(px: int, each: int = each) -> Tensor:
             slices.is_keeping = not tiles.is_halved

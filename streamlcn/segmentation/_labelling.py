@@ -55,6 +55,17 @@ class Tally:
             return None
         return sums["lcn"] / tissue, float(self.ambiguous[chosen].sum()) / tissue
 
+    def interval(self, spread: float | None) -> PorosityInterval | None:
+        """Return the porosity ``spread`` ambiguous shares wide; None without a spread, or without tissue."""
+        found = self.porosity()
+        if found is None or spread is None:
+            return None
+        expected, ambiguous = found
+        reach = spread * ambiguous
+        return PorosityInterval(
+            expected=expected, low=max(0.0, expected - reach), high=min(1.0, expected + reach)
+        )
+
 
 class Labelling(Iterator[Mask]):
     """Yields slabs of labels, z upwards; afterwards ``porosity`` tells what the probabilities add up to.
@@ -95,11 +106,4 @@ class Labelling(Iterator[Mask]):
     @property
     def porosity(self) -> PorosityInterval | None:
         """The interval from the slices so far; None without calibration by known bones, or without tissue."""
-        found = self.tally.porosity()
-        if found is None or self._spread is None:
-            return None
-        expected, ambiguous = found
-        reach = self._spread * ambiguous
-        return PorosityInterval(
-            expected=expected, low=max(0.0, expected - reach), high=min(1.0, expected + reach)
-        )
+        return self.tally.interval(self._spread)

@@ -11,11 +11,13 @@ import numpy.typing as npt
 import torch
 
 from streamlcn.errors import BadInput, SegmentationFailed
+from streamlcn.model import Mask
 from streamlcn.progress import Progress, unheard
 from streamlcn.segmentation._build import Network, build_network
 from streamlcn.segmentation._bundle import read_bundle
 from streamlcn.segmentation._frugal import CPU, Place, at_first_fit, frugal_logits, here_or_on_cpu
-from streamlcn.segmentation._labelling import Labelling, PorosityInterval
+from streamlcn.segmentation._inference import GetSlice
+from streamlcn.segmentation._labelling import Labelling, PorosityInterval, Tally
 from streamlcn.segmentation._manifest import Manifest
 from streamlcn.segmentation._normalise import Scale
 from streamlcn.segmentation._ood import look_at, score
@@ -72,9 +74,30 @@ class Model:
         Once they are used up, the iterator's ``porosity`` is the interval of `porosity`.
         """
         logits = self.logits(volume)
+        return Labelling(
+            logits, self.likely, self.manifest.classes, len(volume), max(1, slab_height), self.porosity_spread
+        )
+
+    def label_rows(
+        self, get_slice: GetSlice, shape: tuple[int, int, int], scale: Scale, first: int, last: int
+    ) -> tuple[Mask, Tally]:
+        """Return labels and tally of slices ``first`` to ``last`` (exclusive) of a volume of ``shape``.
+
+        The same as in `segment_slabs`, which finds ``scale`` in the whole volume. ``get_slice`` returns
+        slice z (y, x) float32 and is asked for the neighbours, too.
+        """
+        logits = frugal_logits(
+            self._places(), lambda z: scale(get_slice(z)), shape, self.precision, rows=(first, last)
+        )
+        depth = last - first
+        labelling = Labelling(logits, self.likely, self.manifest.classes, depth, depth, None)
+        return Mask(z_start=first, classes=next(labelling).classes), labelling.tally
+
+    @property
+    def porosity_spread(self) -> float | None:
+        """How many ambiguous shares wide intervals of porosity are on either side; None: not known."""
         calibration = self.manifest.calibration
-        spread = calibration.porosity_spread if calibration is not None else None
-        return Labelling(logits, self.likely, self.manifest.classes, len(volume), max(1, slab_height), spread)
+        return calibration.porosity_spread if calibration is not None else None
 
     def porosity(self, volume: npt.NDArray[np.float32]) -> PorosityInterval | None:
         """Return the porosity that the class probabilities add up to, and its interval.
