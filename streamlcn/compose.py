@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
+from streamlcn.distributed import DaskSettings
 from streamlcn.documents import Assembler, Backfill, make_backfill, make_value_reader
+from streamlcn.errors import BadInput
 from streamlcn.frames import make_frame_reader
+from streamlcn.model import Scan
 from streamlcn.pipeline import Emit, Parts
-from streamlcn.ports import Clock, Telemetry
-from streamlcn.profile import Profile, make_recipe
+from streamlcn.ports import Clock, Segmenter, Telemetry
+from streamlcn.profile import Profile, Recipe, make_recipe
 from streamlcn.reconstruction import make_reconstructor
-from streamlcn.segmentation import make_segmenter
+from streamlcn.segmentation import ModelSegmenter, OtsuSettings, make_segmenter
 from streamlcn.service import Worker
 from streamlcn.store import SpoolStore, make_store
+
+if TYPE_CHECKING:
+    from streamlcn.reconstruction import OpenVolumes
 
 __all__ = ["make_assembler", "make_parts", "make_raw_reader", "make_worker"]
 
@@ -32,7 +40,11 @@ def make_parts(
     Raises `BadInput` for weights that do not fit, a backend that is not installed, a missing API key.
     """
     segmenter = make_segmenter(profile.segmentation, profile.folder)
-    reconstructor = make_reconstructor(profile.reconstruction)
+    recipe = make_recipe(profile, segmenter.description.get("sha256"))
+    open_volumes: OpenVolumes | None = None
+    if isinstance(profile.compute, DaskSettings):
+        open_volumes, segmenter = _shared(profile, profile.compute, recipe, segmenter, telemetry)
+    reconstructor = make_reconstructor(profile.reconstruction, open_volumes=open_volumes)
     store = make_store(
         profile.store,
         environ=environ,
@@ -43,7 +55,7 @@ def make_parts(
     )
     return Parts(
         profile=profile,
-        recipe=make_recipe(profile, segmenter.description.get("sha256")),
+        recipe=recipe,
         frames=make_frame_reader(profile.frames),
         reconstructor=reconstructor,
         segmenter=segmenter,
@@ -52,6 +64,28 @@ def make_parts(
         emit=emit,
         clock=wall,
     )
+
+
+def _shared(
+    profile: Profile, compute: DaskSettings, recipe: Recipe, segmenter: Segmenter, telemetry: Telemetry
+) -> tuple[OpenVolumes, Segmenter]:
+    """Return what has volumes grow on the workers of a scheduler, and a segmenter that labels them there."""
+    from streamlcn.distributed import Cluster, Handover, SharedScan, SharedSegmenter
+
+    if find_spec("distributed") is None:
+        raise BadInput(
+            "compute.backend is dask, which is not installed: pip install 'streamlcn[distributed]'"
+        )
+    cluster, handover = Cluster(compute, telemetry), Handover()
+
+    def open_volumes(scan: Scan) -> SharedScan:
+        return SharedScan(cluster, handover, scan, recipe.hash)
+
+    network = profile.segmentation
+    if isinstance(segmenter, ModelSegmenter) and not isinstance(network, OtsuSettings):
+        bundle = profile.folder / network.bundle
+        segmenter = SharedSegmenter(segmenter, network, bundle, cluster, handover)
+    return open_volumes, segmenter
 
 
 def make_assembler(profile: Profile) -> Callable[[Iterable[str]], Assembler]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import structlog
 
@@ -26,7 +26,13 @@ _LONGEST_WHY = 200
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A device or computer had too little memory: ``stage`` as in telemetry, where, and what was done."""
+    """A device or computer had too little memory: ``stage`` as in telemetry, where, and what was done.
+
+    ``event`` is its name in the log, ``runbook`` its section there.
+    """
+
+    event: ClassVar[str] = "memory_ran_out"
+    runbook: ClassVar[str] = "gpu-memory"
 
     stage: str
     device: str
@@ -67,7 +73,7 @@ def still_at(stage: str) -> None:
 def announce(shortage: Shortage, why: str) -> None:
     """Log a shortage as a warning, and tell who hears it; ``why`` is what the allocator said."""
     _log.warning(
-        "memory_ran_out",
+        shortage.event,
         stage=shortage.stage,
         device=shortage.device,
         done=shortage.done,

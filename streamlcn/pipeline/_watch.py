@@ -82,10 +82,10 @@ class Watch:
         )
 
     def ran_short(self, shortage: Shortage) -> None:
-        """Say once that memory ran out and what was done; ``shortages`` has it for the result."""
+        """Say once that memory or workers ran out, and what was done; ``shortages`` has it for the result."""
         if shortage.text not in self.shortages:
             self.shortages.append(shortage.text)
-            self.warn(shortage.text, runbook="gpu-memory")
+            self.warn(shortage.text, runbook=shortage.runbook)
 
     def maybe_preview(self, session: Reconstruction, used: int) -> None:
         """Show slices, and more rarely labels and a provisional porosity, when enough is new."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, PrivateAttr
 
+from streamlcn.distributed.settings import ComputeSettings, LocalSettings
 from streamlcn.documents.settings import DocumentSettings, JournalSettings, ReceiveSettings
 from streamlcn.frames.settings import FrameSettings
 from streamlcn.morphometry.settings import MorphometryParameters
@@ -68,6 +69,9 @@ class Profile(Settings):
     reconstruction: ReconstructionSettings = Field(default_factory=ReconstructionSettings)
     segmentation: SegmentationSettings
     morphometry: MorphometryParameters = Field(default_factory=MorphometryParameters)
+    compute: ComputeSettings = Field(
+        default_factory=LocalSettings, description="Who reconstructs and labels; does not change a result."
+    )
     live: LiveSettings = Field(default_factory=LiveSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     web: WebSettings = Field(default_factory=WebSettings)

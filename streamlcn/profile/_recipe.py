@@ -17,8 +17,8 @@ _HASH_LENGTH = 16  # 64 bits: a beamline's whole life of recipes without a colli
 
 NOT_IN_RECIPE = frozenset(
     {
-        # who speaks, where documents come from, what is shown meanwhile, where results go
-        *("name", "description", "extends", "ingest", "live", "store", "web", "telemetry"),
+        # who speaks, where documents come from, who computes, what is shown meanwhile, where results go
+        *("name", "description", "extends", "ingest", "compute", "live", "store", "web", "telemetry"),
         # where files are and how patiently they are read; which dataset is read does count
         *("frames", "documents.files.allowed_roots", "documents.files.root_map"),
         # how long to wait for documents and how many to keep; what was lost is in the completeness

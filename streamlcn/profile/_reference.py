@@ -46,7 +46,9 @@ def _section(name: str, node: Node, seen: set[str]) -> Iterator[str]:
             seen.add(title)
             last = "*" if titles.count(title) > 1 else key
             brackets = "[]" if settled(keys[key]).get("type") == "array" else ""
-            yield from _section(f"{name}.{last}{brackets}".removeprefix("."), inner, seen)
+            above, tick, choice_made = name.partition("`")
+            below_it = f"{above}.{last}{brackets}".removeprefix(".")
+            yield from _section(f"{below_it}{tick}{choice_made}", inner, seen)
 
 
 def _row(key: str, node: Node, section: Node) -> str:

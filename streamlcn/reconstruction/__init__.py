@@ -15,11 +15,14 @@ from streamlcn.reconstruction.settings import ReconstructionSettings
 
 if TYPE_CHECKING:
     from streamlcn.reconstruction._centre import Centre
+    from streamlcn.reconstruction._volumes import OpenVolumes, Volumes
 
 __all__ = [
     "Centre",
     "Correction",
+    "OpenVolumes",
     "ReconstructionSettings",
+    "Volumes",
     "contrast_sign",
     "find_centre",
     "make_reconstructor",
@@ -36,4 +39,8 @@ def __getattr__(name: str) -> Any:
         from streamlcn.reconstruction._centre import Centre
 
         return Centre
+    if name in ("OpenVolumes", "Volumes"):
+        from streamlcn.reconstruction import _volumes
+
+        return getattr(_volumes, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

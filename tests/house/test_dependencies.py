@@ -21,8 +21,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DECLARED = {"dependencies": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
 TESTED = ("dependencies", "demo", "dev")  # what `make` installs; other extras are for those who want them
 OURS = {"streamlcn", "simulators", "tests"}
-BACKENDS = {"astra", "tomopy", "triton"}  # a profile may name them; installed by those who do
-NEVER_IMPORTED = {"import-linter", "mypy", "pytest-timeout", "ruff", "types-pyyaml"}  # they are run
+BACKENDS = {"astra", "distributed", "tomopy", "triton"}  # a profile may name them; installed by those who do
+NEVER_IMPORTED = {
+    "distributed",
+    "import-linter",
+    "mypy",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "types-pyyaml",
+}  # they are run
 
 
 def _names(group: str) -> set[str]:

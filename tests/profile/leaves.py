@@ -96,6 +96,8 @@ def _two(node: Node) -> tuple[Any, Any]:
     pattern = node.get("pattern", "")
     if "a-f" in pattern:
         return "a" * 64, "b" * 64
+    if pattern.endswith(r":\d+$"):
+        return "a:1", "b:1"
     return ("start.a", "start.b") if pattern.startswith("^(start") else ("a", "b")
 
 

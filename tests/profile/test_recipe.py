@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 
 import pytest
 from leaves import Leaf, leaves
@@ -15,8 +17,16 @@ SHA = "c" * 64
 
 def is_excluded(leaf: Leaf) -> bool:
     """Whether the key, or a section above it, is one of those that are named as irrelevant."""
-    parts = leaf.name.split(".")
-    return any(".".join(parts[:length]) in NOT_IN_RECIPE for length in range(1, len(parts) + 1))
+    return bool(set(_above(leaf.name)) & NOT_IN_RECIPE)
+
+
+def _above(name: str) -> Iterator[str]:
+    """Yield a key and all sections above it, those with a choice also without its tag."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        above = ".".join(parts[:length])
+        yield above
+        yield re.sub(r"\[\w+\]$", "", above)
 
 
 def test_the_walk_finds_keys_of_all_kinds() -> None:
@@ -34,11 +44,7 @@ def test_the_walk_finds_keys_of_all_kinds() -> None:
 
 
 def test_what_a_recipe_leaves_out_exists() -> None:
-    names = {leaf.name for leaf in LEAVES}
-    sections = {
-        ".".join(name.split(".")[:length]) for name in names for length in range(1, name.count(".") + 1)
-    }
-    assert names | sections >= NOT_IN_RECIPE
+    assert {above for leaf in LEAVES for above in _above(leaf.name)} >= NOT_IN_RECIPE
 
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.name)
@@ -66,6 +72,7 @@ def test_a_key_moves_the_name_unless_it_is_left_out(leaf: Leaf) -> None:
         ("segmentation[otsu].ranges", False),
         ("morphometry.lacuna_thickness_um", False),
         ("store.uri", True),
+        ("compute[dask].slab_rows", True),
     ],
 )
 def test_what_was_decided(name: str, is_left_out: bool) -> None:
