@@ -14,12 +14,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from streamlcn.reconstruction._kernel import transpose
 from streamlcn.reconstruction.settings import FilterName
 
 __all__ = ["FilterGeometry", "RowFilter", "ramp_response"]
 
 EDGE_COLUMNS = 5
 """Columns averaged into the value that stands beyond the detector."""
+
+WINDOW_LENGTHS = 8
+"""Rows' lengths over which a window is laid."""
+
+SPARE_COLUMNS = 3
+"""Columns at either end of a filtered row that only keep back-projection from reading beyond it: the image
+has nothing there, and the filter may wrap round."""
 
 WINDOWS: dict[FilterName, Callable[[Any], Any]] = {
     "ramlak": np.ones_like,
@@ -31,15 +39,33 @@ WINDOWS: dict[FilterName, Callable[[Any], Any]] = {
 
 
 def ramp_response(length: int, window: FilterName) -> npt.NDArray[np.float64]:
-    """Return the real frequency response (length // 2 + 1,) of the windowed ramp, for columns of width 1."""
-    lag = np.arange(length)
-    lag = np.minimum(lag, length - lag)
+    """Return the real frequency response (length // 2 + 1,) of the windowed ramp, for columns of width 1.
+
+    That of its kernel in space as far as it fits into ``length``. A window is put on the ramp of a much
+    longer row, so that what its kernel has farther away is left out and does not wrap round.
+    """
+    kernel = _ramp(length)
+    if window != "ramlak":
+        frequency = np.fft.rfftfreq(WINDOW_LENGTHS * length)
+        longer = np.fft.rfft(_ramp(WINDOW_LENGTHS * length)).real * WINDOWS[window](frequency)
+        kernel = np.fft.irfft(longer, n=WINDOW_LENGTHS * length)[_lags(length)]
+    response: npt.NDArray[np.float64] = np.fft.rfft(kernel).real
+    return response
+
+
+def _ramp(length: int) -> npt.NDArray[np.float64]:
+    """Return the kernel of the band-limited ramp, column 0 first, negative lags at the end."""
+    lag = _lags(length)
     kernel = np.zeros(length)
     odd = lag % 2 == 1
     kernel[odd] = -1 / (np.pi * lag[odd]) ** 2
     kernel[0] = 0.25
-    response: npt.NDArray[np.float64] = np.fft.rfft(kernel).real * WINDOWS[window](np.fft.rfftfreq(length))
-    return response
+    return kernel
+
+
+def _lags(length: int) -> npt.NDArray[np.int64]:
+    lag = np.arange(length)
+    return np.minimum(lag, length - lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +84,9 @@ class FilterGeometry:
     @classmethod
     def around(cls, columns: int, centre: float) -> FilterGeometry:
         """Return the geometry for an axis at ``centre``."""
-        margin = math.ceil(abs(centre - (columns - 1) / 2)) + 3
-        length = int(fft.next_fast_len(2 * (columns + margin), real=True))
+        beyond = math.ceil(abs(centre - (columns - 1) / 2))
+        margin = beyond + SPARE_COLUMNS
+        length = int(fft.next_fast_len(2 * (columns + beyond), real=True))
         return cls(columns, margin, length, (length - columns) // 2)
 
     @property
@@ -80,14 +107,16 @@ class RowFilter:
         """Return (column + 2 margin, row) float32, filtered, from line integrals (row, column)."""
         rows, columns = lines.shape
         first, last = self.geometry.first, self.geometry.first + columns
-        padded = np.zeros((self.geometry.length, rows), np.float32)
-        padded[first:last] = lines.T
+        padded = np.empty((self.geometry.length, rows), np.float32)
+        transpose(lines, padded[first:last])
         if self._repeat_edges:
             near = min(EDGE_COLUMNS, columns)
             padded[:first] = padded[first : first + near].mean(axis=0)
             padded[last:] = padded[last - near : last].mean(axis=0)
+        else:
+            padded[:first] = padded[last:] = 0
         spectrum = fft.rfft(padded, axis=0)
-        spectrum *= self._response
+        spectrum.view(np.float32)[:] *= self._response  # real and imaginary parts alike
         filtered = fft.irfft(spectrum, n=self.geometry.length, axis=0, overwrite_x=True)
         kept: npt.NDArray[np.float32] = filtered[self.geometry.window]
         return kept

@@ -15,7 +15,7 @@ import numpy as np
 
 from streamlcn.reconstruction._taps import add_8, add_16, add_32, add_64, add_few
 
-__all__ = ["back_project", "write_slices"]
+__all__ = ["back_project", "transpose", "write_slices"]
 
 TILE = 16
 AT_ONCE = 8
@@ -82,3 +82,13 @@ def write_slices(volume, scale, out, y_first, y_last):  # type: ignore[no-untype
             for z in range(out.shape[0]):
                 for ix in range(x_tile, min(x_tile + TILE, volume.shape[1])):
                     out[z, iy, ix] = volume[iy, ix, z] * scale
+
+
+@numba.njit(nogil=True, cache=True)
+def transpose(lines, out):  # type: ignore[no-untyped-def]
+    """Write float32 lines (row, column) to out (column, row), by squares that fit into the first cache."""
+    for first in range(0, lines.shape[1], TILE):
+        for top in range(0, lines.shape[0], TILE):
+            for column in range(first, min(first + TILE, lines.shape[1])):
+                for row in range(top, min(top + TILE, lines.shape[0])):
+                    out[column, row] = lines[row, column]
