@@ -5,8 +5,8 @@
 Writes ``DATA/<instrument>_<seed>_m<radius>.h5`` with ``/volume`` and ``/labels``, as `streamlcn train` wants
 them. Every seed is another bone in another microscope (``--randomise``); ``--plain`` keeps the instrument as
 its file describes it. The axis of rotation is found from the projections, as in a scan whose axis nobody
-tells; the attribute ``centre_error_px`` says how far off that was. Where it was off by more than a pixel, as
-happens to bones that are wider than the field of view, the true axis was used: somebody would have told it.
+tells; the attribute ``centre_error_px`` says how far off that was. Where it was off by more than a pixel, the
+true axis was used: somebody would have told it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamlcn.errors import BadInput
-from streamlcn.reconstruction._trials import Trials
+from streamlcn.reconstruction._trials import Found, Trials
 from streamlcn.reconstruction._wedge import centre_from_wedge
 
 __all__ = [
@@ -29,6 +29,7 @@ WIDE_STEPS = 33
 FINE_STEPS = 21
 TRIAL_ROWS = 4
 FINE_STEP_PX = 0.25
+SAME_PX = 1.0
 LIMITED_ANGLE_ERROR_PX = 1.0
 SYSTEMATIC_ERROR_PX = 0.1
 UNCHECKED_ERROR_PX = 0.45
@@ -68,26 +69,44 @@ def estimate_centre(
 ) -> Centre:
     """Estimate the centre from line integrals (index, row, column) of a few detector rows.
 
-    Two methods that share nothing but the data. The consistency of the projections (`centre_from_wedge`)
-    finds any axis, through any noise, but strays by a pixel where a phase plate shows an edge differently
-    from behind. The sharpness of trial slices (`Trials`) about that decides, unless noise hides it, which
-    shows in rows that disagree. Over less than half a turn (limited angle) only trial slices work: they begin
-    in the middle of the detector and are less sure. Raises `BadInput` for fewer than 8 projections or empty
-    ones.
+    Methods that share nothing but the data. The consistency of the projections (`centre_from_wedge`)
+    finds an axis anywhere, from all they show and from their fine structure. The sharpness of trial slices
+    (`Trials`) about either decides, unless noise hides it, which shows in rows that disagree. The standard
+    error is at least what the sharpest slice and the fine structure differ by. Over less than half a turn
+    (limited angle) only trial slices work: they begin in the middle of the detector and are less sure. Raises
+    `BadInput` for fewer than 8 projections or empty ones.
     """
     _require_content(lines)
     order = np.argsort(angles_rad, kind="stable")
     lines, angles_rad = lines[order], angles_rad[order]
     if not is_half_turn_covered(angles_rad):
         return _limited_angle_centre(lines, angles_rad, threads)
-    first, first_error = centre_from_wedge(lines, angles_rad)
+    whole, fine = _wedges(lines, angles_rad)
+    apart = abs(whole.pixels - fine.pixels)
     trials = Trials(lines[:, :: max(1, lines.shape[1] // TRIAL_ROWS)], angles_rad, threads)
-    second = trials.search(first, FINE_STEPS, FINE_STEP_PX, walks=1)
-    is_inside = abs(second.pixels - first) < (FINE_STEPS // 2 - 1) * FINE_STEP_PX
-    if is_inside and (second.stderr_pixels <= ROWS_AGREE_PX or not math.isfinite(first_error)):
-        return Centre(pixels=second.pixels, stderr_pixels=max(second.stderr_pixels, SYSTEMATIC_ERROR_PX))
-    error = first_error if math.isfinite(first_error) else LIMITED_ANGLE_ERROR_PX
-    return Centre(pixels=first, stderr_pixels=max(error, UNCHECKED_ERROR_PX))
+    guesses = [whole.pixels, fine.pixels] if apart > SAME_PX else [fine.pixels]
+    sharp = [found for guess in guesses if (found := _sharpest(trials, guess)) is not None]
+    if sharp:
+        best = max(sharp, key=lambda found: found.depth)
+        error = max(best.stderr_pixels, SYSTEMATIC_ERROR_PX, abs(best.pixels - fine.pixels))
+        return Centre(pixels=best.pixels, stderr_pixels=error)
+    surer = min(whole, fine, key=lambda guess: guess.stderr_pixels)
+    return Centre(pixels=surer.pixels, stderr_pixels=max(surer.stderr_pixels, UNCHECKED_ERROR_PX, apart))
+
+
+def _wedges(lines: npt.NDArray[np.float32], angles_rad: npt.NDArray[np.float64]) -> tuple[Centre, Centre]:
+    """Return the centres by all that projections show, and by their fine structure."""
+    found = [centre_from_wedge(lines, angles_rad, is_fine=is_fine) for is_fine in (False, True)]
+    known = [error if math.isfinite(error) else LIMITED_ANGLE_ERROR_PX for _, error in found]
+    whole, fine = (Centre(pixels=p, stderr_pixels=e) for (p, _), e in zip(found, known, strict=True))
+    return whole, fine
+
+
+def _sharpest(trials: Trials, guess: float) -> Found | None:
+    """Return the sharpest slice about ``guess``, None when there is none or rows disagree."""
+    found = trials.search(guess, FINE_STEPS, FINE_STEP_PX, walks=1)
+    is_inside = abs(found.pixels - guess) < (FINE_STEPS // 2 - 1) * FINE_STEP_PX
+    return found if is_inside and found.stderr_pixels <= ROWS_AGREE_PX else None
 
 
 def centre_without_flat(
@@ -106,8 +125,7 @@ def quick_centre(lines: npt.NDArray[np.float32], angles_rad: npt.NDArray[np.floa
     """Return a first estimate at a hundredth of the cost, None when there is nothing to see yet."""
     if not is_half_turn_covered(angles_rad) or not float(np.ptp(lines)) > 0:
         return None
-    pixels, error = centre_from_wedge(lines, angles_rad)
-    return Centre(pixels=pixels, stderr_pixels=error if math.isfinite(error) else 1.0)
+    return min(_wedges(lines, angles_rad), key=lambda guess: guess.stderr_pixels)
 
 
 def _limited_angle_centre(

@@ -41,10 +41,11 @@ BINS = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Minimum of a search."""
+    """Minimum of a search; ``depth`` is how far it lies below the median, as a share of that."""
 
     pixels: float
     stderr_pixels: float
+    depth: float
 
 
 class Trials:
@@ -92,7 +93,8 @@ class Trials:
         votes = np.array([_lowest(centres, row) for row in spread])
         trust = np.array([np.ptp(row) for row in spread]) + 1e-30
         error = math.sqrt(float(np.average((votes - pixels) ** 2, weights=trust)) / max(len(votes) - 1, 1))
-        return Found(pixels=pixels, stderr_pixels=max(error, step_px / 10))
+        depth = 1 - float(total.min() / max(np.median(total), 1e-30))
+        return Found(pixels=pixels, stderr_pixels=max(error, step_px / 10), depth=depth)
 
     def _entropy(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return the entropy of the grey values of slices (y, x, row * trial), (row, trial)."""
