@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from streamlcn.reconstruction._kernel import TILE, back_project, write_slices
 __all__ = ["Accumulator", "CpuAccumulator", "Projected", "usable_threads"]
 
 SLAB_ROWS = 64
+
+Kernel: TypeAlias = Callable[..., None]
+"""Adds projections to some rows of the image, as `back_project`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def aligned_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
 class CpuAccumulator:
     """Compiled kernel on threads of our own; slabs of up to 64 rows as (y, x, z)."""
 
+    _band_rows = TILE  # of the image, that one thread takes at a time
+
     def __init__(
         self, shape: tuple[int, int], centre: float, row_filter: RowFilter, batch: int, threads: int
     ) -> None:
@@ -107,17 +112,17 @@ class CpuAccumulator:
             part = filtered[:, index * self.slab_rows : (index + 1) * self.slab_rows]
             queue[slot, :, : part.shape[1]] = part
 
-    def _back_project(self, angles: npt.NDArray[np.float64]) -> None:
+    def _back_project(self, angles: npt.NDArray[np.float64], kernel: Kernel = back_project) -> None:
         cosines, sines = np.cos(angles), np.sin(angles)
         middle = (self._columns - 1) / 2
 
         def work(task: tuple[int, int]) -> None:
             slab, y = task
             rows = self._queue[slab][: len(angles)]
-            last = min(y + TILE, self._columns)
-            back_project(self._slabs[slab], rows, cosines, sines, self._origin, middle, y, last)
+            last = min(y + self._band_rows, self._columns)
+            kernel(self._slabs[slab], rows, cosines, sines, self._origin, middle, y, last)
 
-        bands = range(0, self._columns, TILE)
+        bands = range(0, self._columns, self._band_rows)
         list(self._pool.map(work, [(slab, y) for slab in range(len(self._slabs)) for y in bands]))
 
     def clear(self) -> None:

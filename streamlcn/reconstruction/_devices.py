@@ -7,6 +7,7 @@ import os
 from streamlcn.errors import BadInput
 from streamlcn.reconstruction._accumulator import Accumulator, CpuAccumulator
 from streamlcn.reconstruction._filter import FilterGeometry, RowFilter
+from streamlcn.reconstruction._merged import MergedAccumulator
 from streamlcn.reconstruction._movable import MovableAccumulator
 from streamlcn.reconstruction.settings import FbpSettings
 from streamlcn.shortage import is_shortage
@@ -47,8 +48,10 @@ def make_accumulator(
     row_filter = RowFilter(FilterGeometry.around(shape[1], centre), method.filter, method.padding)
 
     def make(device: str) -> Accumulator:
-        if device == "cpu":
+        if device == "cpu" or method.mode == "merged":
             _require_memory(4 * shape[0] * shape[1] ** 2)
+            if method.mode == "merged":
+                return MergedAccumulator(shape, centre, row_filter, method.batch, threads)
             return CpuAccumulator(shape, centre, row_filter, method.batch, threads)
         import torch
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from streamlcn.reconstruction._taps import add_8, add_16, add_32, add_64, add_few
 
-__all__ = ["back_project", "transpose", "write_slices"]
+__all__ = ["add_taps", "back_project", "transpose", "write_slices"]
 
 TILE = 16
 AT_ONCE = 8
@@ -51,11 +51,11 @@ def back_project(volume, rows, cosines, sines, origin, mid, y_first, y_last):  #
                         share[k] = np.float32(t - i)
                 for ix in range(start, stop):
                     n = ix - x_tile
-                    _add(volume[iy, ix], rows, places[n, :count], shares[n, :count], first)
+                    add_taps(volume[iy, ix], rows, places[n, :count], shares[n, :count], first)
 
 
 @numba.njit(nogil=True, inline="always")
-def _add(line, rows, places, shares, first):  # type: ignore[no-untyped-def]
+def add_taps(line, rows, places, shares, first):  # type: ignore[no-untyped-def]
     """Add the taps of some projections to all z of one pixel, as many at once as are left."""
     depth, z = line.shape[0], 0
     while depth - z >= 64:

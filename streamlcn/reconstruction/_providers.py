@@ -73,7 +73,8 @@ class FbpReconstructor:
     @property
     def description(self) -> str:
         """What runs, and why if something else was asked for."""
-        return f"fbp, {self._why}" if self._why else "fbp"
+        assert isinstance(self._settings.method, FbpSettings)
+        return self._settings.method.description + (f", {self._why}" if self._why else "")
 
     def start(self, scan: Scan, reference: Reference) -> Reconstruction:
         """Open the reconstruction of one scan; raises `ReconstructionFailed`."""

@@ -53,7 +53,8 @@ class FbpReconstruction:
         self._scan, self._settings, self._method = scan, settings, settings.method
         self._threads = self._method.threads or usable_threads()
         try:
-            self._device = self._wanted = chosen_device(self._method.device)
+            wanted = "cpu" if self._method.mode == "merged" else self._method.device
+            self._device = self._wanted = chosen_device(wanted)
         except BadInput as error:
             raise ReconstructionFailed(f"scan {scan.uid}: {error}") from error
         self._intake = Intake(scan, reference, settings, self._threads, hint_px)
@@ -83,7 +84,9 @@ class FbpReconstruction:
         """What makes this volume, where, and why if something else was asked for."""
         now = self._accumulator.device if self._accumulator is not None else self._device
         moved = "" if now == self._wanted else f", because {self._wanted} ran out of memory"
-        return f"fbp on {self._volumes.where or now + moved}" + (f", {self._why}" if self._why else "")
+        return f"{self._method.description} on {self._volumes.where or now + moved}" + (
+            f", {self._why}" if self._why else ""
+        )
 
     def add(self, projection: Frame) -> None:
         """Take one projection, (row, column) counts, in any order, each index once.

@@ -137,6 +137,12 @@ class FbpSettings(Settings):
     device: str = Field(
         default="auto", description="auto, cpu (compiled kernel), or a torch device: cuda, cuda:1"
     )
+    mode: Literal["direct", "merged"] = Field(
+        default="direct",
+        description="merged: up to eight neighbouring angles are back-projected as one, always on the CPU; "
+        "for huge frames, several times faster and approximate (a head phantom: at the worst edge 7 % of the "
+        "maximum off, 0.6 % rms)",
+    )
     filter: FilterName = Field(default="ramlak", description="window on the ramp")
     padding: PaddingName = Field(
         default="edge", description="what is assumed beyond the detector: its edge values, or nothing"
@@ -153,6 +159,11 @@ class FbpSettings(Settings):
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads; null: those this process may use"
     )
+
+    @property
+    def description(self) -> str:
+        """What makes the volume, for people and results."""
+        return "fbp" if self.mode == "direct" else "fbp with merged angles (approximate)"
 
 
 class AstraSettings(Settings):
