@@ -45,6 +45,11 @@ ROWS: list[tuple[str, str, str, str]] = [
      "sum by (reason) (increase(streamlcn_worker_restarts_total[1h])); "
      "sum by (reason) (increase(streamlcn_documents_rejected_total[1h])); "
      "increase(streamlcn_documents_dropped_total[1h])"),
+    ("Workers of the cluster at work", "none", "timeseries",
+     "streamlcn_compute_workers; sum by (stage) (rate(streamlcn_compute_seconds_total[1m])); "
+     "increase(streamlcn_compute_fallbacks_total[1h])"),
+    ("What workers read and write", "Bps", "timeseries",
+     "sum by (direction) (rate(streamlcn_compute_bytes_total[1m]))"),
     ("Model", "none", "table", "streamlcn_model_info"),
 ]  # fmt: skip
 

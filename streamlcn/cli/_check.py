@@ -52,6 +52,7 @@ def check(profile: str, overrides: tuple[str, ...], as_json: bool) -> int:
 
 def _checks() -> dict[str, Check]:
     """Return the checks by name, what needs least first."""
+    from streamlcn.cli import _check_cluster as cluster
     from streamlcn.cli import _check_compute as compute
     from streamlcn.cli import _check_places as places
     from streamlcn.cli import _check_servers as servers
@@ -72,6 +73,7 @@ def _checks() -> dict[str, Check]:
         "model fit": compute.check_model_fit,
         "device": compute.check_device,
         "reconstruction": compute.check_reconstruction,
+        "workers": cluster.check_workers,
     }
 
 

@@ -11,7 +11,9 @@ from streamlcn.distributed.settings import ComputeSettings, DaskSettings, LocalS
 
 if TYPE_CHECKING:
     from streamlcn.distributed._cluster import Cluster, ClusterLost
+    from streamlcn.distributed._jobs import made_with
     from streamlcn.distributed._segmenter import SharedSegmenter
+    from streamlcn.distributed._tasks import sees
     from streamlcn.distributed._volumes import Handover, SharedScan
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "SharedScan",
     "SharedSegmenter",
     "TlsSettings",
+    "made_with",
+    "sees",
 ]
 
 _HOMES = {
@@ -32,6 +36,8 @@ _HOMES = {
     "Handover": "_volumes",
     "SharedScan": "_volumes",
     "SharedSegmenter": "_segmenter",
+    "made_with": "_jobs",
+    "sees": "_tasks",
 }
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamlcn.distributed._jobs import Done, GrowJob, LabelJob
@@ -140,17 +139,6 @@ class Cluster:
         except (OSError, CancelledError, ValueError) as error:
             raise ClusterLost(f"the workers do not answer ({error})") from error
         return found
-
-    def forget(self, futures: Sequence[Future], folder: Path) -> None:
-        """Let go of tasks, and have workers free what they hold of a scan; never raises."""
-        from streamlcn.distributed._tasks import forget
-
-        client = self._client
-        if client is None or client.status != "running":
-            return
-        with suppress(OSError, CancelledError, ValueError):
-            client.cancel(list(futures), force=True)
-            client.run(forget, folder, wait=False, on_error="ignore")
 
     def fell_back(self) -> None:
         """Take note that this computer went on alone."""

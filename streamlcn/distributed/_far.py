@@ -114,9 +114,9 @@ class FarVolume:
         )
 
     def close(self) -> None:
-        """Let go of tasks and of what workers hold; never raises."""
-        futures = [slab.future for slab in self._slabs if slab.future is not None]
-        self._cluster.forget(futures, self._folder)
+        """Let go of tasks; workers let go of slabs by themselves. Never raises."""
+        for slab in self._slabs:
+            slab.future = None
         self._pool.shutdown(wait=True)
 
     @property

@@ -46,12 +46,18 @@ class GrowingSlabs:
             return self._slabs.pop(key, None)
 
     def put(self, key: _Key, slab: GrowingSlab) -> None:
-        """Keep a slab."""
+        """Keep a slab, and none of scans that are over or of earlier attempts at this one."""
+        folder, attempt, _ = key
         with self._lock:
-            dropped = self._slabs.pop(key, None)
+            gone = [
+                other
+                for other in self._slabs
+                if other == key or (other[0] == folder and other[1] != attempt) or not other[0].exists()
+            ]
+            dropped = [self._slabs.pop(other) for other in gone]
             self._slabs[key] = slab
-        if dropped is not None:
-            dropped.accumulator.close()
+        for each in dropped:
+            each.accumulator.close()
 
     def make_room(self, size_bytes: int, device: str) -> None:
         """Drop slabs until there is room for one more of this size on this device."""
@@ -63,14 +69,6 @@ class GrowingSlabs:
                     return
                 del self._slabs[there[0][0]]
             there[0][1].accumulator.close()
-
-    def forget(self, folder: Path) -> None:
-        """Drop all slabs of one scan."""
-        with self._lock:
-            keys = [key for key in self._slabs if key[0] == folder]
-            dropped = [self._slabs.pop(key) for key in keys]
-        for slab in dropped:
-            slab.accumulator.close()
 
 
 def _memory_of(device: str) -> float:

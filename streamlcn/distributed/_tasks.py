@@ -17,7 +17,7 @@ from streamlcn.reconstruction._accumulator import Projected, usable_threads
 from streamlcn.reconstruction._devices import chosen_device, make_accumulator
 from streamlcn.shortage import Shortage, hearing
 
-__all__ = ["forget", "grow", "label", "sees"]
+__all__ = ["grow", "label", "sees"]
 
 _SLABS = GrowingSlabs()
 
@@ -86,11 +86,6 @@ def label(job: LabelJob) -> Done:
         likely=tally.likely,
         ambiguous=tally.ambiguous,
     )
-
-
-async def forget(folder: Path) -> None:
-    """Free what this process holds of a scan; a coroutine, so that nobody has to wait for it."""
-    _SLABS.forget(folder)
 
 
 def sees(path: Path) -> bool:

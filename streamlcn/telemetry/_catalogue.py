@@ -107,6 +107,13 @@ _TABLE = (
     _gauge("gpu_memory_total_bytes", "Memory of the device.", gpu=()),
     _gauge("gpu_utilization_ratio", "Share of the time in which the device worked.", gpu=()),
     _gauge("gpu_temperature_celsius", "Temperature of the device.", gpu=()),
+    # workers of a cluster
+    _gauge("compute_workers", "Workers of the dask scheduler, as seen last."),
+    _counter("compute_tasks", "Tasks that workers finished.", stage=("reconstruct", "segment", OTHER)),
+    _counter("compute_seconds", "Time that workers needed.", stage=("reconstruct", "segment", OTHER)),
+    _counter("compute_bytes", "What workers read from the shared folder and wrote there.",
+             direction=("read", "written")),
+    _counter("compute_fallbacks", "Stages that this computer finished alone because workers could not."),
     # quality
     _gauge("rotation_center_pixels", "Centre of rotation, 0.0 at the centre of column 0."),
     _gauge("rotation_center_stderr_pixels", "Its standard error; NaN while unknown."),

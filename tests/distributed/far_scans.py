@@ -15,7 +15,7 @@ from streamlcn.distributed import Cluster, DaskSettings, Handover, SharedScan
 from streamlcn.model import Frame, FrameKind, Reference, Scan
 from streamlcn.ports import Reconstruction
 from streamlcn.reconstruction import ReconstructionSettings, make_reconstructor, make_reference
-from streamlcn.telemetry import NullTelemetry
+from streamlcn.telemetry import CATALOGUE, NullTelemetry
 
 __all__ = ["COUNT", "FarScans", "Told", "frame", "local_volume", "reference", "rules", "scan", "volume_of"]
 
@@ -73,16 +73,18 @@ def local_volume(settings: ReconstructionSettings, indices: Iterable[int]) -> np
 
 
 class Told(NullTelemetry):
-    """Keeps counts."""
+    """Keeps counts and levels; each has to be in the catalogue."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.levels: dict[str, float] = {}
 
     def count(self, what: str, amount: float = 1, **labels: str) -> None:
+        assert CATALOGUE[what].labels.keys() == labels.keys()
         self.counts[".".join((what, *labels.values()))] += amount  # type: ignore[assignment]
 
     def level(self, what: str, value: float, **labels: str) -> None:
+        assert CATALOGUE[what].kind == "gauge"
         self.levels[what] = value
 
 

@@ -82,6 +82,7 @@ def lose_before(monkeypatch: pytest.MonkeyPatch, place: Any, what: str, then: Ca
     monkeypatch.setattr(place, what, first)
 
 
+@pytest.mark.slow
 def test_labels_go_on_here_when_the_scheduler_dies_before_them(
     fragile: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

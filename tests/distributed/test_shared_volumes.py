@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,8 +35,14 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("what", EVERYTHING)
+def _quick_ones() -> Iterator[Any]:
+    """Yield each number of workers with each way of correcting; most of them are slow tests."""
+    quick = [(1, "an unknown centre"), (2, "rings, air, binning"), (3, "an unknown centre")]
+    for workers, what in product((1, 2, 3), EVERYTHING):
+        yield pytest.param(workers, what, marks=() if (workers, what) in quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("workers", "what"), list(_quick_ones()))
 def test_any_number_of_workers_gives_the_same_bits(
     dask: DaskProcesses, tmp_path: Path, what: str, workers: int
 ) -> None:
@@ -48,7 +57,8 @@ def test_any_number_of_workers_gives_the_same_bits(
     assert list(tmp_path.iterdir()) == [], "the shared folder is left as it was"
 
 
-@settings(max_examples=3)
+@pytest.mark.slow
+@settings(max_examples=8)
 @given(slab_rows=st.integers(1, 9), batch=st.integers(6, 20), seed=st.integers(0, 99), lost=st.integers(0, 9))
 def test_any_slab_batch_order_and_loss_gives_the_same_bits(
     dask: DaskProcesses,
@@ -96,6 +106,7 @@ def test_without_a_scheduler_the_same_bits_come_from_here_and_somebody_is_told(t
     assert far.told.counts["compute_fallbacks"] == 1
 
 
+@pytest.mark.slow
 def test_a_scheduler_without_workers_is_given_up_in_time(fragile: DaskProcesses, tmp_path: Path) -> None:
     clock = iter(range(10**6))
     told: list[Shortage] = []
