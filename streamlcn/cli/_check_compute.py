@@ -96,11 +96,34 @@ def check_device(subject: Subject) -> Finding:
     if count:
         cards = [torch.cuda.get_device_properties(number) for number in range(count)]
         return green(", ".join(f"{card.name}, {card.total_memory / 2**30:.0f} GiB" for card in cards))
+    is_half = getattr(subject.profile.segmentation, "precision", "float32") == "bfloat16"
+    if is_half and (slower := _bfloat16_takes()) > 1:
+        return amber(
+            f"bfloat16 takes {slower:.1f} times as long as float32 on this processor, which only imitates it",
+            "set segmentation.precision to float32",
+        )
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return amber(
         f"no GPU, {threads} CPU threads",
         "nothing is wrong, but a GPU and a torch built for CUDA make scans of the usual size much faster",
     )
+
+
+def _bfloat16_takes() -> float:
+    """Return how long a convolution in bfloat16 takes on the CPU, in times of the same in float32."""
+    import torch
+
+    layer, image = torch.nn.Conv2d(8, 8, 3), torch.zeros(1, 8, 128, 128)
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        layer(image)
+        return time.perf_counter() - started
+
+    with torch.inference_mode():
+        full = min(seconds() for _ in range(5))
+        with torch.autocast("cpu", torch.bfloat16):
+            return min(seconds() for _ in range(5)) / full
 
 
 def check_reconstruction(subject: Subject) -> Finding:

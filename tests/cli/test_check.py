@@ -262,6 +262,16 @@ def test_what_a_model_knows(tmp_path: Path) -> None:
     assert compute.check_model_fit(subject(tmp_path, {"segmentation.bundle": str(poreless)})).state == "red"
 
 
+@pytest.mark.parametrize("slower", [0.6, 4.4])
+def test_bfloat16_that_is_only_imitated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slower: float
+) -> None:
+    assert compute._bfloat16_takes() > 0
+    monkeypatch.setattr(compute, "_bfloat16_takes", lambda: slower)
+    finding = compute.check_device(subject(tmp_path, {"segmentation.precision": "bfloat16"}))
+    assert ("set segmentation.precision to float32" in (finding.remedy or "")) == (slower > 1)
+
+
 def test_devices_and_backends_that_are_not_here(tmp_path: Path) -> None:
     device = compute.check_device(subject(tmp_path, {"reconstruction.method.device": "cuda:99"}))
     assert device.state == "red"
