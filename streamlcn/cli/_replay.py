@@ -28,8 +28,13 @@ _UID = re.compile(r"[0-9a-fA-F-]{32,36}")
 
 
 @click.command()
-@click.argument("source")
-@click.argument("profile")
+@click.argument("source", required=False)
+@click.argument("profile", required=False)
+@click.option(
+    "--query",
+    help="Instead of SOURCE: all scans in tiled whose result fulfils this: status=complete,profile=p05.",
+)
+@click.option("--profile", "new_profile", help="Instead of PROFILE.")
 @set_option
 @click.option("--run", "uid", help="Of a journal, this raw run alone.")
 @click.option("--voxel-size-um", type=float, callback=positive, help="Of a file that does not say it.")
@@ -43,8 +48,10 @@ _UID = re.compile(r"[0-9a-fA-F-]{32,36}")
 )
 @json_option
 def replay(
-    source: str,
-    profile: str,
+    source: str | None,
+    profile: str | None,
+    query: str | None,
+    new_profile: str | None,
     overrides: tuple[str, ...],
     uid: str | None,
     voxel_size_um: float | None,
@@ -58,18 +65,60 @@ def replay(
     (at documents.backfill.uri, else on the server of the results). The same scan under the same
     recipe gives the same bits as live, and takes the place of its earlier result.
 
+    With --query the scans are those whose results on the server of PROFILE fulfil all conditions, separated
+    by commas: KEY=VALUE, also != > < >= <=. Those that have a complete result under the profile's recipe are
+    left alone, so that a campaign that was interrupted goes on where it was. At the end stands a table, old
+    against new.
+
     \b
     Examples:
       streamlcn replay scan.nxs anatomix
       streamlcn replay ~/.local/state/streamlcn/p05/journal p05
+      streamlcn replay --query 'status=complete,profile=anatomix' --profile anatomix-v2
     """
+    if query is not None:
+        return _campaign(query, source, profile, new_profile, overrides, as_json=as_json)
+    profile = profile or new_profile
+    if source is None or profile is None:
+        raise click.UsageError("say what to process and under which profile: SOURCE PROFILE, or --query")
+    from streamlcn.service import Said
+
+    said = Said(voxel_size_um=voxel_size_um, phase_shift_rad=phase_shift_rad, is_line_integral=line_integrals)
+    return _one_source(source, profile, overrides, said, uid, as_json=as_json)
+
+
+def _campaign(
+    query: str,
+    source: str | None,
+    profile: str | None,
+    new_profile: str | None,
+    overrides: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> int:
+    from streamlcn.cli._campaign import process_all
+    from streamlcn.profile import load_profile, parse_overrides
+
+    given = [name for name in (source, profile, new_profile) if name is not None]
+    if len(given) != 1:
+        raise click.UsageError("--query takes the place of SOURCE: name one profile beside it")
+    return process_all(query, load_profile(given[0], parse_overrides(overrides)), as_json=as_json)
+
+
+def _one_source(
+    source: str,
+    profile: str,
+    overrides: tuple[str, ...],
+    said: Said,
+    uid: str | None,
+    *,
+    as_json: bool,
+) -> int:
     from streamlcn.compose import make_parts
     from streamlcn.pipeline import Router
     from streamlcn.profile import load_profile, parse_overrides
-    from streamlcn.service import Said
     from streamlcn.telemetry import NullTelemetry
 
-    said = Said(voxel_size_um=voxel_size_um, phase_shift_rad=phase_shift_rad, is_line_integral=line_integrals)
     loaded = load_profile(profile, parse_overrides(overrides))
     with ExitStack() as stack, Progress(console=console()) as progress:
         watch = _Results(progress)

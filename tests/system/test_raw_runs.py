@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import random
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,25 +17,13 @@ from streamlcn.store import LocalTiled, StoredResult
 from tests.servers import tiled_server
 from tests.service.bench import Bench, assert_same
 from tests.service.rod import Documents, folder, journal, recorded, uid_of
+from tests.system.raw import store_raw
 
 
 @pytest.fixture(scope="module")
 def tiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTiled]:
     with tiled_server(tmp_path_factory.mktemp("tiled"), readable_storage=[folder()]) as server:
         yield server
-
-
-def store_raw(tiled: LocalTiled, documents: Documents) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside tiled and its writer
-        from bluesky_tiled_plugins import TiledWriter
-        from tiled.client import from_uri
-
-        client = from_uri(tiled.uri, api_key=tiled.api_key)
-        writer = TiledWriter(client, batch_size=1, max_array_size=0)
-        for name, document in documents:
-            writer(name, copy.deepcopy(document))
-        client.context.close()
 
 
 def alone(directory: Path, documents: Documents) -> StoredResult:
