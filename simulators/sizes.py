@@ -31,6 +31,7 @@ SIZES = {
         Size(name="demo", rows=96, columns=96, binning=2, projection_count=120, pore_scale=0.5),
         Size(name="small", rows=144, columns=192, binning=2, projection_count=180),
         Size(name="medium", rows=210, columns=256, binning=2, projection_count=360),
+        Size(name="slab", rows=72, columns=512, binning=1, projection_count=720),
         Size(name="paper", rows=420, columns=512, binning=1, projection_count=720),
     )
 }

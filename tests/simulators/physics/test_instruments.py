@@ -80,7 +80,7 @@ def test_sizes_cover_the_same_field_of_view_up_to_the_paper(name):
     assert paper.pixel_um(one) == one.pixel_um
     assert SIZES["medium"].columns * SIZES["medium"].pixel_um(one) == pytest.approx(512 * one.pixel_um)
     assert size_named(paper) is paper
-    with pytest.raises(ValueError, match=r"'huge'.*tiny, demo, small, medium, paper"):
+    with pytest.raises(ValueError, match=r"'huge'.*tiny, demo, small, medium, slab, paper"):
         size_named("huge")
 
 
