@@ -27,6 +27,7 @@ NOT_IN_RECIPE = frozenset(
         # how fast: one algorithm on any device (tomopy and astra have another one on each)
         *("reconstruction.method[fbp].device", "reconstruction.method[fbp].batch"),
         *("reconstruction.method[fbp].threads", "reconstruction.method[fbp].reorder_window"),
+        "reconstruction.method[fbp].device_memory_gb",
         *("reconstruction.method[tomopy].python", "reconstruction.method[tomopy].timeout_s"),
         # where weights are and how fast they go; the sha256 is the one of the weights that were used
         *(

@@ -12,7 +12,7 @@ from streamlcn.reconstruction._movable import MovableAccumulator
 from streamlcn.reconstruction.settings import FbpSettings
 from streamlcn.shortage import is_shortage
 
-__all__ = ["chosen_device", "make_accumulator", "memory_bytes"]
+__all__ = ["chosen_device", "make_accumulator", "memory_bytes", "with_kernel"]
 
 
 def chosen_device(name: str) -> str:
@@ -42,8 +42,9 @@ def make_accumulator(
 ) -> MovableAccumulator:
     """Return an empty volume for a detector ``shape`` (row, column) on a device of `chosen_device`.
 
-    On the CPU instead, then or later, where the device has too little memory. Raises `ReconstructionFailed`
-    for a volume larger than the memory of this computer.
+    A volume that the device has no room for lives in host memory, partly or wholly, and is worked on there
+    slab by slab. On the CPU instead, then or later, where there is too little memory for that. Raises
+    `ReconstructionFailed` for a volume larger than the memory of this computer.
     """
     row_filter = RowFilter(FilterGeometry.around(shape[1], centre), method.filter, method.padding)
 
@@ -53,13 +54,21 @@ def make_accumulator(
             if method.mode == "merged":
                 return MergedAccumulator(shape, centre, row_filter, method.batch, threads)
             return CpuAccumulator(shape, centre, row_filter, method.batch, threads)
-        import torch
+        from streamlcn.reconstruction._on_torch import accumulator_on
 
-        from streamlcn.reconstruction._torch import TorchAccumulator
-
-        return TorchAccumulator(shape, centre, row_filter, torch.device(device.removeprefix("torch:")))
+        return accumulator_on(device, method, shape, centre, row_filter, threads, _require_memory)
 
     return MovableAccumulator(make, device)
+
+
+def with_kernel(device: str) -> str:
+    """Return the name of a device of `chosen_device`, with its kernel's where there is a choice."""
+    if not device.removeprefix("torch:").startswith("cuda"):
+        return device
+    from streamlcn.reconstruction._on_torch import kernel_name
+
+    kernel = kernel_name(device)
+    return f"{device} with {kernel}" if kernel else device
 
 
 def _require_memory(needed_bytes: int) -> None:

@@ -19,7 +19,7 @@ from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, Reference, Scan, Slab
 from streamlcn.progress import Progress, part_of, unheard
 from streamlcn.reconstruction._accumulator import Projected, usable_threads
-from streamlcn.reconstruction._devices import chosen_device
+from streamlcn.reconstruction._devices import chosen_device, with_kernel
 from streamlcn.reconstruction._intake import Intake
 from streamlcn.reconstruction._rings import stripe_of
 from streamlcn.reconstruction._volumes import PlacedAccumulator, Volumes, VolumesHere
@@ -84,7 +84,7 @@ class FbpReconstruction:
         """What makes this volume, where, and why if something else was asked for."""
         now = self._accumulator.device if self._accumulator is not None else self._device
         moved = "" if now == self._wanted else f", because {self._wanted} ran out of memory"
-        return f"{self._method.description} on {self._volumes.where or now + moved}" + (
+        return f"{self._method.description} on {self._volumes.where or with_kernel(now) + moved}" + (
             f", {self._why}" if self._why else ""
         )
 

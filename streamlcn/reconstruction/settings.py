@@ -159,6 +159,12 @@ class FbpSettings(Settings):
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads; null: those this process may use"
     )
+    device_memory_gb: float | None = Field(
+        default=None,
+        gt=0,
+        description="memory of a torch device that the volume may take, the rest of it stays in host memory; "
+        "null: nine tenths of what is free",
+    )
 
     @property
     def description(self) -> str:

@@ -29,6 +29,7 @@ NEVER_IMPORTED = {
     "pytest-timeout",
     "pytest-xdist",
     "ruff",
+    "triton",
     "types-pyyaml",
 }  # they are run
 

@@ -16,6 +16,16 @@ class TestFbpTorchCpu(ReconstructionContract):
     method: ClassVar[dict[str, object]] = {"backend": "fbp", "device": "torch:cpu"}
 
 
+class TestFbpTorchCpuWithoutRoom(ReconstructionContract):
+    """The volume lives in host memory."""
+
+    method: ClassVar[dict[str, object]] = {
+        "backend": "fbp",
+        "device": "torch:cpu",
+        "device_memory_gb": 1e-9,
+    }
+
+
 @needs_cuda
 class TestFbpCuda(ReconstructionContract):
     method: ClassVar[dict[str, object]] = {"backend": "fbp", "device": "cuda"}

@@ -15,7 +15,7 @@ from streamlcn.errors import ReconstructionFailed
 from streamlcn.model import Frame, FrameKind, Scan
 from streamlcn.reconstruction import ReconstructionSettings, make_reconstructor, make_reference, reconstruct
 from streamlcn.reconstruction import _devices as devices
-from streamlcn.reconstruction._torch import TorchAccumulator
+from streamlcn.reconstruction._slabs import SlabAccumulator
 from streamlcn.shortage import hearing
 from tests.scarcity import Scarce, heard
 
@@ -113,11 +113,9 @@ def test_a_move_between_two_slabs_leaves_no_gap(monkeypatch: pytest.MonkeyPatch)
     rules = ReconstructionSettings.model_validate(
         {"method": {"backend": "fbp", "device": "torch:cpu"}, "correction": {"median_radius_px": 0}}
     )
-    slab, seen = TorchAccumulator.slab, []
+    slab, seen = SlabAccumulator.slab, []
 
-    def first_only(
-        self: TorchAccumulator, z_start: int, z_stop: int, scale: float
-    ) -> npt.NDArray[np.float32]:
+    def first_only(self: SlabAccumulator, z_start: int, z_stop: int, scale: float) -> npt.NDArray[np.float32]:
         seen.append(z_start)
         if len(seen) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory.")
@@ -127,7 +125,7 @@ def test_a_move_between_two_slabs_leaves_no_gap(monkeypatch: pytest.MonkeyPatch)
         return reconstruct(lines, None, None, angles, centre=3.4, settings=rules, is_line_integral=True)
 
     expected = whole()
-    monkeypatch.setattr(TorchAccumulator, "slab", first_only)
+    monkeypatch.setattr(SlabAccumulator, "slab", first_only)
     with heard() as told:
         np.testing.assert_allclose(whole(), expected, atol=1e-6)
     assert seen == [0, 64]
