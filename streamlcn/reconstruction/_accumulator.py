@@ -130,6 +130,9 @@ class CpuAccumulator:
             slab[:] = 0
 
     def slab(self, z_start: int, z_stop: int, scale: float) -> npt.NDArray[np.float32]:
+        return self._slices(z_start, z_stop, scale)
+
+    def _slices(self, z_start: int, z_stop: int, scale: float) -> npt.NDArray[np.float32]:
         out = np.empty((z_stop - z_start, self._columns, self._columns), np.float32)
         for z in range(z_start, z_stop):
             if z == z_start or z % self.slab_rows == 0:
@@ -143,8 +146,7 @@ class CpuAccumulator:
 
     def plane(self, axis: int, index: int, scale: float) -> npt.NDArray[np.float32]:
         if axis == 0:
-            slab, z = divmod(index, self.slab_rows)
-            return self._slabs[slab][:, :, z] * np.float32(scale)
+            return self._slices(index, index + 1, scale)[0]
         cut = (index, slice(None)) if axis == 1 else (slice(None), index)
         joined = np.concatenate([slab[cut].T[: self.slab_rows] for slab in self._slabs])[: self._rows]
         return joined * np.float32(scale)
