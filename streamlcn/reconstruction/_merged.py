@@ -25,6 +25,7 @@ from streamlcn.reconstruction._kernel import add_taps
 __all__ = ["MergedAccumulator", "back_project_merged", "merged_groups"]
 
 TILE = 24
+AT_ONCE = 64
 MOST_ANGLES = 8
 MOST_SPREAD_RAD = 0.03
 """Largest difference of two merged angles: at the corner of a tile a quarter of a pixel from their mean."""
@@ -49,8 +50,9 @@ def merged_groups(angles_rad: Sequence[float]) -> list[int]:
 class MergedAccumulator(CpuAccumulator):
     """As `CpuAccumulator`, with neighbouring angles merged.
 
-    Projections whose group may still grow wait until a slab is asked for, after which none may come. Planes
-    are those of the projections that are in, at the level of all.
+    A voxel costs less than its way from memory and back, so that projections wait until there are 64. Those
+    whose group may still grow wait until a slab is asked for, after which none may come. Planes are those of
+    all other projections, at the level of all.
     """
 
     _band_rows = TILE
@@ -58,7 +60,7 @@ class MergedAccumulator(CpuAccumulator):
     def __init__(
         self, shape: tuple[int, int], centre: float, row_filter: RowFilter, batch: int, threads: int
     ) -> None:
-        super().__init__(shape, centre, row_filter, max(batch, MOST_ANGLES) + MOST_ANGLES, threads)
+        super().__init__(shape, centre, row_filter, max(batch, AT_ONCE) + MOST_ANGLES, threads)
         self._waiting: list[float] = []  # angles of the first rows of the queue
         self._count = 0  # projections in the volume
 
@@ -70,7 +72,8 @@ class MergedAccumulator(CpuAccumulator):
             list(self._pool.map(self._prepare, range(waiting, waiting + len(part)), part))
             self._waiting += [p.angle_rad for p in part]
             del rest[: len(part)]
-            self._merge(is_end=False)
+            if len(self._waiting) == len(self._queue[0]):
+                self._merge(is_end=False)
 
     def clear(self) -> None:
         super().clear()
@@ -81,6 +84,7 @@ class MergedAccumulator(CpuAccumulator):
         return super().slab(z_start, z_stop, scale)
 
     def plane(self, axis: int, index: int, scale: float) -> npt.NDArray[np.float32]:
+        self._merge(is_end=False)
         level = (self._count + len(self._waiting)) / max(self._count, 1)
         return super().plane(axis, index, scale * level)
 
