@@ -71,10 +71,11 @@ def estimate_centre(
 
     Methods that share nothing but the data. The consistency of the projections (`centre_from_wedge`)
     finds an axis anywhere, from all they show and from their fine structure. The sharpness of trial slices
-    (`Trials`) about either decides, unless noise hides it, which shows in rows that disagree. The standard
-    error is at least what the sharpest slice and the fine structure differ by. Over less than half a turn
-    (limited angle) only trial slices work: they begin in the middle of the detector and are less sure. Raises
-    `BadInput` for fewer than 8 projections or empty ones.
+    (`Trials`) about either decides, unless noise hides it, which shows in rows that disagree. Where the fine
+    structure agrees with it to a pixel, the mean of both is taken, since they err differently; the standard
+    error is at least what they differ by. Over less than half a turn (limited angle) only trial slices work:
+    they begin in the middle of the detector and are less sure. Raises `BadInput` for fewer than 8 projections
+    or empty ones.
     """
     _require_content(lines)
     order = np.argsort(angles_rad, kind="stable")
@@ -88,8 +89,9 @@ def estimate_centre(
     sharp = [found for guess in guesses if (found := _sharpest(trials, guess)) is not None]
     if sharp:
         best = max(sharp, key=lambda found: found.depth)
-        error = max(best.stderr_pixels, SYSTEMATIC_ERROR_PX, abs(best.pixels - fine.pixels))
-        return Centre(pixels=best.pixels, stderr_pixels=error)
+        apart = abs(best.pixels - fine.pixels)
+        pixels = (best.pixels + fine.pixels) / 2 if apart <= SAME_PX else best.pixels
+        return Centre(pixels=pixels, stderr_pixels=max(best.stderr_pixels, SYSTEMATIC_ERROR_PX, apart))
     surer = min(whole, fine, key=lambda guess: guess.stderr_pixels)
     return Centre(pixels=surer.pixels, stderr_pixels=max(surer.stderr_pixels, UNCHECKED_ERROR_PX, apart))
 

@@ -42,10 +42,10 @@ def test_its_sums_are_right(tmp_path: Path) -> None:
 
 @needs_triton
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_it_keeps_the_contract(tmp_path: Path) -> None:
-    """A part of it: the interpreter needs half a minute for a volume."""
-    interpret("TestFbpTriton and (33.25 or lost or too_few or says or preview)", tmp_path)
+    """Two minutes of work for the interpreter."""
+    interpret("TestFbpTriton", tmp_path)
 
 
 @needs_triton
