@@ -190,5 +190,5 @@ class FarVolume:
 
 
 def _height(rows: int, most: int, workers: int) -> int:
-    """Return slices per slab: two slabs per worker at least, so that one who joins finds work."""
-    return max(1, min(most, -(-rows // max(2 * workers, 1))))
+    """Return slices per slab: as many as allowed, since low slabs cost more per slice, but work for all."""
+    return min(most, -(-rows // max(workers, 1)))

@@ -94,7 +94,7 @@ def sees(path: Path) -> bool:
 
 
 def _new_slab(job: GrowJob) -> GrowingSlab:
-    device = chosen_device(job.method.device)
+    device = "cpu" if job.method.mode == "merged" else chosen_device(job.method.device)
     rows = job.last - job.first
     depth = math.ceil(rows / 16) * 16 if rows > 8 else rows
     size_bytes = 4 * depth * job.columns**2

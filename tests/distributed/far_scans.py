@@ -40,6 +40,7 @@ def _frames() -> tuple[npt.NDArray[np.uint16], Reference]:
 def rules(**changes: Any) -> ReconstructionSettings:
     """Settings for the CPU; ``changes`` are sections."""
     method = {"backend": "fbp", "device": "cpu", "threads": 1, "batch": 8, "reorder_window": 12}
+    method |= changes.pop("method", {})
     return ReconstructionSettings.model_validate({"method": method, **changes})
 
 
@@ -94,9 +95,7 @@ class FarScans:
     def __init__(
         self, address: str, shared_dir: Path, clock: Callable[[], float] | None = None, **compute: Any
     ) -> None:
-        self.settings = DaskSettings(
-            scheduler=address.removeprefix("tcp://"), shared_dir=shared_dir, **compute
-        )
+        self.settings = DaskSettings(scheduler=address.partition("://")[2], shared_dir=shared_dir, **compute)
         self.told = Told()
         self.cluster = Cluster(self.settings, self.told, **({"clock": clock} if clock else {}))
         self.handover = Handover()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,11 +26,18 @@ _QUIET = {
 class DaskProcesses:
     """Starts what is asked for and ends it again, by process id."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: Mapping[str, Path] | None = None) -> None:
         self._folder = folder
+        self._tls: list[str] = []
+        if tls is not None:
+            files = {"ca-file": "ca_file", "cert": "cert_file", "key": "key_file"}
+            self._tls = [word for name, key in files.items() for word in (f"--tls-{name}", str(tls[key]))]
         self._file = folder / "scheduler.json"
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(self._file))
+        protocol = ["--protocol", "tcp" if tls is None else "tls"]
+        self.scheduler = self._start(
+            "scheduler", *protocol, "--port", "0", "--scheduler-file", str(self._file)
+        )
         self.address: str = until(self._address, "scheduler", PATIENCE_S)
 
     def add_worker(self) -> subprocess.Popen[bytes]:
@@ -74,7 +82,10 @@ class DaskProcesses:
         ]
         with (self._folder / f"{what}-{len(self.workers)}.log").open("wb") as log:
             return subprocess.Popen(
-                [*command, *arguments], env={**os.environ, **_QUIET}, stdout=log, stderr=subprocess.STDOUT
+                [*command, *self._tls, *arguments],
+                env={**os.environ, **_QUIET},
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def _address(self) -> str:

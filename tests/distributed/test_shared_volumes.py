@@ -29,6 +29,7 @@ from tests.distributed.processes import DaskProcesses
 EVERYTHING = {
     "whatever moves no row": rules(centre={"value": 20.2}),
     "an unknown centre": rules(),
+    "merged angles": rules(method={"mode": "merged"}),
     "rings, air, binning": rules(
         correction={"rings": "mean", "ring_width_px": 5, "air_columns_px": 2, "outlier_threshold": 0.3}
     ),
@@ -50,7 +51,7 @@ def test_any_number_of_workers_gives_the_same_bits(
     far = FarScans(dask.address, tmp_path)
     with far.start(EVERYTHING[what]) as session:
         volume = volume_of(session, range(COUNT))
-        assert session.description == f"fbp on dask at {dask.address}"
+        assert session.description.endswith(f" on dask at {dask.address}")
     assert np.array_equal(volume, local_volume(EVERYTHING[what], range(COUNT)))
     assert far.told.counts["compute_tasks.reconstruct"] >= min(workers, 2)
     assert far.told.counts["compute_seconds.reconstruct"] > 0
