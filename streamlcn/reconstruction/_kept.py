@@ -13,6 +13,8 @@ from streamlcn.model import Frame, Pixels
 
 __all__ = ["KeptFrames"]
 
+BLOCK_BYTES = 1 << 24
+
 
 class KeptFrames:
     """Copies of all projections by index, uint16 where they came so.
@@ -29,6 +31,8 @@ class KeptFrames:
         self._angles: dict[int, float] = {}
         self._waiting: set[int] = set()
         self._next = 0
+        self._block: Pixels | None = None  # (frame, row, column), some of it used
+        self._used = 0
 
     def put(self, frame: Frame) -> bool:
         """Keep a copy; False when the very same frame is here already.
@@ -40,15 +44,17 @@ class KeptFrames:
             if np.array_equal(self._frames[frame.index], frame.pixels):
                 return False
             raise ReconstructionFailed(f"{where} came twice with different pixels")
-        pixels: Pixels = frame.pixels.copy()
-        if pixels.ndim != 2 or pixels.shape != (self.shape or pixels.shape):
-            raise ReconstructionFailed(f"{where} has shape {pixels.shape}, expected {self.shape}")
+        if frame.pixels.ndim != 2 or frame.pixels.shape != (self.shape or frame.pixels.shape):
+            raise ReconstructionFailed(f"{where} has shape {frame.pixels.shape}, expected {self.shape}")
+        pixels = self._room(frame.pixels)
+        pixels[:] = frame.pixels
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             row, column = np.argwhere(~np.isfinite(pixels))[0]
             raise ReconstructionFailed(f"{where} holds {pixels[row, column]} at row {row}, column {column}")
         self._angles[frame.index] = self._angle_of(frame, where)
         self.shape = (pixels.shape[0], pixels.shape[1])
         self._frames[frame.index] = pixels
+        self._used += 1
         self._waiting.add(frame.index)
         return True
 
@@ -93,6 +99,19 @@ class KeptFrames:
         """Forget all frames."""
         self._frames.clear()
         self._waiting.clear()
+        self._block = None
+
+    def _room(self, pixels: Pixels) -> Pixels:
+        """Return where a frame like this goes next.
+
+        Frames lie in blocks, which the system gets back at once when they are forgotten.
+        """
+        block = self._block
+        if block is None or self._used == len(block) or block[0].dtype != pixels.dtype:
+            count = max(1, BLOCK_BYTES // max(pixels.nbytes, 1))
+            block = self._block = np.empty((count, *pixels.shape), pixels.dtype)
+            self._used = 0
+        return block[self._used]
 
     def _angle_of(self, frame: Frame, where: str) -> float:
         angle = frame.angle_rad

@@ -143,6 +143,8 @@ class FbpReconstruction:
         scale = np.pi / sum(weights.values())
         rows, _ = self._intake.shape
         height = accumulator.slab_rows
+        if accumulator.device == "cpu" and self._volumes.where is None:
+            self._intake.clear()  # the volume cannot move any more, and slabs need memory
         for first in range(0, rows, height):
             last = min(rows, first + height)
             slab = Slab(z_start=first, voxels=accumulator.slab(first, last, scale))
