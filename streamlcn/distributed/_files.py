@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["STEP", "checksum", "keep_lines", "make_scan_dir", "read_rows", "write_array"]
+__all__ = ["STEP", "checksum", "keep_lines", "make_scan_dir", "name_of", "read_rows", "write_array"]
 
 STEP = np.dtype([("name", "S48"), ("angle", "<f8"), ("weight", "<f8")])
 """A projection on its way into a volume: the file of its line integrals, its angle in radians, its weight."""
@@ -28,8 +28,15 @@ _FORGOTTEN_S = 7 * 86400.0
 _PREFIX = "streamlcn-"
 
 
+def name_of(uid: str, recipe_hash: str) -> str:
+    """Return a name for a scan under a recipe; whatever a document calls it, it is the name of a file."""
+    readable = "".join(c if c.isascii() and (c.isalnum() or c == "-") else "_" for c in uid[:40])
+    digest = hashlib.sha1(uid.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+    return f"{readable}-{digest[:8]}-{recipe_hash}"
+
+
 def make_scan_dir(shared_dir: Path, name: str) -> Path:
-    """Make the folder of one scan, and remove those of scans that nobody touched for a week."""
+    """Make the folder of one scan (`name_of`), and remove those of scans that nobody touched for a week."""
     shared_dir.mkdir(parents=True, exist_ok=True)
     for other in shared_dir.glob(f"{_PREFIX}*"):
         with suppress(OSError):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from streamlcn.distributed._cluster import Cluster, ClusterLost
 from streamlcn.distributed._far import FarVolume
-from streamlcn.distributed._files import make_scan_dir
+from streamlcn.distributed._files import make_scan_dir, name_of
 from streamlcn.distributed._jobs import SlabFile
 from streamlcn.model import Scan
 from streamlcn.reconstruction._accumulator import Projected
@@ -69,7 +69,7 @@ class SharedScan:
 
     def __init__(self, cluster: Cluster, handover: Handover, scan: Scan, recipe_hash: str) -> None:
         self.cluster, self.handover = cluster, handover
-        self.name = f"{scan.uid}-{recipe_hash}"
+        self.name = name_of(scan.uid, recipe_hash)
         self._folder: Path | None = None
         self._why: str | None = None
         self._has_joined = False
