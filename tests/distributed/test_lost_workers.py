@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,35 @@ def test_a_killed_worker_costs_time_only(fragile: DaskProcesses, tmp_path: Path)
         assert session.description == f"fbp on dask at {fragile.address}"
     assert told == []
     assert far.told.levels["compute_workers"] <= 2
+
+
+@pytest.mark.slow
+def test_a_worker_killed_while_the_volume_is_fetched_costs_time_only(
+    fragile: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fragile.have(2)
+    far = FarScans(fragile.address, tmp_path, slab_rows=2)
+    submit = far.cluster.submit
+
+    def submit_and_kill(*arguments: Any) -> Any:
+        future = submit(*arguments)
+        if arguments[1].is_last:
+            fragile.workers[0].kill()
+        return future
+
+    with half_a_scan(far) as (session, told):
+        monkeypatch.setattr(far.cluster, "submit", submit_and_kill)
+        finish(session)
+    assert fragile.workers[0].poll() is not None
+    assert told == []
+
+
+@pytest.mark.slow
+def test_without_any_worker_left_this_computer_goes_on(fragile: DaskProcesses, tmp_path: Path) -> None:
+    fragile.have(1)
+    with half_a_scan(FarScans(fragile.address, tmp_path, patience_s=2)) as (session, told):
+        fragile.workers[0].kill()
+        lose(session, told, "had no worker for 2 s")
 
 
 @pytest.mark.slow

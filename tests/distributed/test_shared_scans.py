@@ -83,6 +83,18 @@ def lose_before(monkeypatch: pytest.MonkeyPatch, place: Any, what: str, then: Ca
 
 
 @pytest.mark.slow
+def test_labels_of_a_killed_worker_are_made_by_another(
+    fragile: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fragile.have(2)
+    bench = on_workers(tmp_path / "far", fragile.address)
+    lose_before(monkeypatch, _segmenter._SharedLabelling, "_from_worker", fragile.workers[0].kill)
+    bench.run()
+    assert bench.result(recorded()).metadata["warnings"] == []
+    assert_like_local(bench, tmp_path / "near")
+
+
+@pytest.mark.slow
 def test_labels_go_on_here_when_the_scheduler_dies_before_them(
     fragile: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
