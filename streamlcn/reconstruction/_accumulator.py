@@ -81,8 +81,6 @@ def aligned_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
 class CpuAccumulator:
     """Compiled kernel on threads of our own; slabs of up to 64 rows as (y, x, z)."""
 
-    _band_rows = TILE  # of the image, that one thread takes at a time
-
     def __init__(
         self, shape: tuple[int, int], centre: float, row_filter: RowFilter, batch: int, threads: int
     ) -> None:
@@ -119,10 +117,10 @@ class CpuAccumulator:
         def work(task: tuple[int, int]) -> None:
             slab, y = task
             rows = self._queue[slab][: len(angles)]
-            last = min(y + self._band_rows, self._columns)
+            last = min(y + TILE, self._columns)
             kernel(self._slabs[slab], rows, cosines, sines, self._origin, middle, y, last)
 
-        bands = range(0, self._columns, self._band_rows)
+        bands = range(0, self._columns, TILE)
         list(self._pool.map(work, [(slab, y) for slab in range(len(self._slabs)) for y in bands]))
 
     def clear(self) -> None:

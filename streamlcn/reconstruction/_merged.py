@@ -20,11 +20,10 @@ import numpy.typing as npt
 
 from streamlcn.reconstruction._accumulator import CpuAccumulator, Projected
 from streamlcn.reconstruction._filter import RowFilter
-from streamlcn.reconstruction._kernel import add_taps
+from streamlcn.reconstruction._kernel import TILE, add_taps
 
 __all__ = ["MergedAccumulator", "back_project_merged", "merged_groups"]
 
-TILE = 24
 AT_ONCE = 64
 MOST_ANGLES = 8
 MOST_SPREAD_RAD = 0.03
@@ -54,8 +53,6 @@ class MergedAccumulator(CpuAccumulator):
     whose group may still grow wait until a slab is asked for, after which none may come. Planes are those of
     all other projections, at the level of all.
     """
-
-    _band_rows = TILE
 
     def __init__(
         self, shape: tuple[int, int], centre: float, row_filter: RowFilter, batch: int, threads: int
