@@ -58,8 +58,7 @@ def test_any_number_of_workers_gives_the_same_bits(
     assert list(tmp_path.iterdir()) == [], "the shared folder is left as it was"
 
 
-@pytest.mark.slow
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(slab_rows=st.integers(1, 9), batch=st.integers(6, 20), seed=st.integers(0, 99), lost=st.integers(0, 9))
 def test_any_slab_batch_order_and_loss_gives_the_same_bits(
     dask: DaskProcesses,
