@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.reconstruction.scene import Scene
 from streamlcn.reconstruction._accumulator import CpuAccumulator, Projected
 from streamlcn.reconstruction._filter import FilterGeometry, RowFilter
-from streamlcn.reconstruction._merged import MergedAccumulator
+from streamlcn.reconstruction._merged import AT_ONCE, MOST_ANGLES, MergedAccumulator
 
 __all__ = ["copy_gb_per_s", "fma_per_s", "report_ceilings"]
 
@@ -53,7 +53,7 @@ def kernel_s(kind: type[CpuAccumulator], scene: Scene, count: int) -> tuple[tupl
     some: Sequence[Projected] = [
         Projected(partial(scene.lines.__getitem__, i), float(scene.angles_rad[i]), 1.0) for i in range(count)
     ]
-    volume = kind((rows, columns), scene.centre, row_filter, count, THREADS)
+    volume = kind((rows, columns), scene.centre, row_filter, min(count, 24), THREADS)
     volume.add(some)
     with ThreadPoolExecutor(THREADS) as pool:
         filtering = best(lambda: list(pool.map(lambda one: row_filter(one.lines()), some)), 8)
@@ -72,7 +72,10 @@ def report_ceilings(scene: Scene) -> None:
         f"copying moves {copy_gb_per_s():.0f} GB/s"
     )
     rows, columns = scene.lines.shape[1:]
-    for name, kind, count in (("direct", CpuAccumulator, 24), ("merged", MergedAccumulator, 24)):
+    for name, kind, count in (
+        ("direct", CpuAccumulator, 24),
+        ("merged", MergedAccumulator, AT_ONCE + MOST_ANGLES),
+    ):
         updates = np.pi / 4 * columns**2 * rows * count
         filtering, adding, writing = kernel_s(kind, scene, count)
         wall, cpu = (both - one for both, one in zip(adding, filtering, strict=True))
