@@ -15,11 +15,11 @@ from math import ceil, pi
 CORRECT_NS = 64.0  # per pixel, with the median of radius 2; 4.3 without
 KEEP_NS = 3.4  # per pixel: hash and write line integrals
 FILTER_NS = 15.3  # per pixel, in slabs of 64 rows
-UPDATES_PER_S = 5.9e9  # of voxels by projections
+UPDATES_PER_S = 7.2e9  # of voxels by projections
 LABEL_US = 4.67  # per voxel, the bundled network of ANATOMIX on a processor
 MEASURE_US = 0.198  # per voxel, docs/morphometry-benchmark.md
-TASK_S = 0.018  # of the coordinator per task
-TASK_BYTES = 5300.0
+TASK_S = 0.012  # of the coordinator per task
+TASK_BYTES = 5200.0
 SLAB_ROWS, BATCH = 64, 24
 
 
