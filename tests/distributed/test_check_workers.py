@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from streamlcn import compose
 from streamlcn.cli._check_cluster import check_workers
 from streamlcn.cli._finding import Subject
+from streamlcn.errors import BadInput
 from streamlcn.profile import load_profile
+from streamlcn.telemetry import NullTelemetry
 from tests.distributed.processes import DaskProcesses
 
 
@@ -31,3 +36,10 @@ def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 def test_who_asks_for_no_workers_needs_none() -> None:
     assert check_workers(Subject(load_profile("anatomix"), {})).state == "green"
+
+
+def test_a_daemon_without_dask_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "find_spec", lambda _: None)
+    profile = subject("tcp://127.0.0.1:1", tmp_path).profile
+    with pytest.raises(BadInput, match=r"pip install 'streamlcn\[distributed\]'"):
+        compose.make_parts(profile, telemetry=NullTelemetry(), emit=lambda _: None)
