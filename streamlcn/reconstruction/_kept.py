@@ -13,7 +13,8 @@ from streamlcn.model import Frame, Pixels
 
 __all__ = ["KeptFrames"]
 
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 26
+"""So much that the C library asks the system for it alone (from 32 MiB on) and gives it back at once."""
 
 
 class KeptFrames:
@@ -104,7 +105,7 @@ class KeptFrames:
     def _room(self, pixels: Pixels) -> Pixels:
         """Return where a frame like this goes next.
 
-        Frames lie in blocks, which the system gets back at once when they are forgotten.
+        Frames lie in blocks, which the system gets back when they are forgotten.
         """
         block = self._block
         if block is None or self._used == len(block) or block[0].dtype != pixels.dtype:
