@@ -1,4 +1,4 @@
-"""Back-projection of neighbouring angles as one: approximate, and several times faster.
+"""Back-projection of neighbouring angles as one: approximate, for less than half of the work.
 
 Two levels, after the idea of fast hierarchical back-projection (Basu and Bresler, IEEE Trans. Image Process.
 9 (2000) 1760): seen from a small tile, neighbouring angles differ by little but a shift. So up to eight

@@ -140,7 +140,7 @@ class FbpSettings(Settings):
     mode: Literal["direct", "merged"] = Field(
         default="direct",
         description="merged: up to eight neighbouring angles are back-projected as one, always on the CPU; "
-        "for huge frames, several times faster and approximate (a head phantom: at the worst edge 7 % of the "
+        "for huge frames, in half the time, approximate (a head phantom: at the worst edge 8 % of the "
         "maximum off, 0.6 % rms)",
     )
     filter: FilterName = Field(default="ramlak", description="window on the ramp")
