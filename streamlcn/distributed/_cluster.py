@@ -90,17 +90,25 @@ class Cluster:
         key: str,
         home: str | None = None,
     ) -> Future:
-        """Hand in a task; ``home`` is the worker that would be quickest, others may do it too."""
+        """Hand in a task; ``home`` is the worker that would be quickest, others may do it too.
+
+        Raises `ClusterLost`.
+        """
+        from distributed.client import ClosedClientError
+
         assert self._client is not None
-        return self._client.submit(
-            task,
-            job,
-            key=key,
-            workers=[home] if home else None,
-            allow_other_workers=home is not None,
-            retries=_AGAIN,
-            resources=self.settings.resources or None,
-        )
+        try:
+            return self._client.submit(
+                task,
+                job,
+                key=key,
+                workers=[home] if home else None,
+                allow_other_workers=home is not None,
+                retries=_AGAIN,
+                resources=self.settings.resources or None,
+            )
+        except ClosedClientError as error:
+            raise ClusterLost(f"the connection to the scheduler broke ({error})") from error
 
     def await_all(self, futures: Sequence[Future], stage: str) -> None:
         """Wait until all are over, one way or another; the heart of ``stage`` beats. Raises `ClusterLost`."""

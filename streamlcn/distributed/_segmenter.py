@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from streamlcn.distributed._cluster import Cluster, ClusterLost
 from streamlcn.distributed._files import checksum, read_rows
 from streamlcn.distributed._jobs import LabelJob, SlabFile, made_with
 from streamlcn.distributed._tasks import label
-from streamlcn.distributed._volumes import Handover, WorkersLost
+from streamlcn.distributed._volumes import Handover, say_lost
 from streamlcn.model import Mask
 from streamlcn.progress import Progress, unheard
 from streamlcn.segmentation import ModelSegmenter
@@ -22,7 +23,6 @@ from streamlcn.segmentation._labelling import PorosityInterval, Tally
 from streamlcn.segmentation._model import Model
 from streamlcn.segmentation._normalise import Scale
 from streamlcn.segmentation.settings import Sensor3DSettings, UNetSettings
-from streamlcn.shortage import announce
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["SharedSegmenter"]
 
 _STAGE = "segment"
+_MODEL = "model"
 
 
 class SharedSegmenter:
@@ -65,19 +66,28 @@ class SharedSegmenter:
         if not slabs:
             return self._here.segment(volume)
         scale = self.model.manifest.normalisation.scale(volume)
+        try:
+            self._share_model(slabs[0].path.parent)
+        except OSError as error:
+            say_lost(self._cluster, _STAGE, str(error))
+            return self._here.segment(volume)
         return _SharedLabelling(self.model, self._cluster, volume, scale, self._jobs(volume, scale, slabs))
 
     def ood(self, volume: npt.NDArray[np.float32], tell: Progress = unheard) -> tuple[float | None, bool]:
         """Return how unlike the training data ``volume`` is, and whether that is too much: a dozen slices."""
         return self._here.ood(volume, tell)
 
+    def _share_model(self, folder: Path) -> None:
+        """Put the model where workers find it, whole or not at all."""
+        if not (folder / _MODEL).exists():
+            draft = folder / f".{_MODEL}-{secrets.token_hex(4)}"
+            shutil.copytree(self._bundle, draft)
+            draft.rename(folder / _MODEL)
+
     def _jobs(
         self, volume: npt.NDArray[np.float32], scale: Scale, slabs: tuple[SlabFile, ...]
     ) -> list[LabelJob]:
         folder = slabs[0].path.parent
-        bundle = folder / "model"
-        if not bundle.exists():
-            shutil.copytree(self._bundle, bundle)
         depth, rows, columns = volume.shape
         return [
             LabelJob(
@@ -87,7 +97,7 @@ class SharedSegmenter:
                 first=slab.first,
                 last=slab.last,
                 scale=(scale.low, scale.high, scale.clip),
-                bundle=bundle,
+                bundle=folder / _MODEL,
                 sha256=self.model.manifest.weights_sha256,
                 device=self._settings.device,
                 precision=self._settings.precision,
@@ -158,6 +168,4 @@ class _SharedLabelling(Iterator[Mask]):
 
     def _lose(self, why: str) -> None:
         self._is_lost = True
-        self._cluster.fell_back()
-        done = f"this computer went on alone ({why})"
-        announce(WorkersLost(_STAGE, self._cluster.settings.address, done), why)
+        say_lost(self._cluster, _STAGE, why)

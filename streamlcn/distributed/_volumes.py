@@ -24,7 +24,7 @@ from streamlcn.reconstruction._volumes import PlacedAccumulator
 from streamlcn.reconstruction.settings import FbpSettings
 from streamlcn.shortage import Shortage, announce, still_at
 
-__all__ = ["Handover", "SharedScan", "WorkersLost"]
+__all__ = ["Handover", "SharedScan", "WorkersLost", "say_lost"]
 
 _T = TypeVar("_T")
 _AT_A_TIME = 24
@@ -41,6 +41,13 @@ class WorkersLost(Shortage):
     def text(self) -> str:
         """One line for operators and for the result."""
         return f"the workers of {self.device} could not go on: {self.done}"
+
+
+def say_lost(cluster: Cluster, stage: str, why: str) -> None:
+    """Tell log, page, result and telemetry that this computer goes on alone with a stage of a scan."""
+    cluster.fell_back()
+    done = f"this computer went on alone ({why})"
+    announce(WorkersLost(stage, cluster.settings.address, done), why)
 
 
 @dataclass(slots=True)
@@ -95,9 +102,7 @@ class SharedScan:
         """Have the rest of this scan done here, and say so."""
         if self._why is None:
             self._why = why
-            self.cluster.fell_back()
-            done = f"this computer went on alone ({why})"
-            announce(WorkersLost("reconstruct", self.cluster.settings.address, done), why)
+            say_lost(self.cluster, "reconstruct", why)
 
     def open(
         self, method: FbpSettings, device: str, shape: tuple[int, int], centre: float, threads: int

@@ -95,6 +95,24 @@ def test_labels_of_a_killed_worker_are_made_by_another(
 
 
 @pytest.mark.slow
+def test_labels_are_made_here_when_the_model_cannot_be_shared(
+    dask: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dask.have(1)
+
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    lose_before(monkeypatch, _segmenter.shutil, "copytree", full)
+    bench = on_workers(tmp_path / "far", dask.address)
+    bench.run()
+    (warning,) = bench.result(recorded()).metadata["warnings"]
+    assert "No space left" in warning
+    monkeypatch.undo()
+    assert_like_local(bench, tmp_path / "near")
+
+
+@pytest.mark.slow
 def test_labels_go_on_here_when_the_scheduler_dies_before_them(
     fragile: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
