@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamlcn.distributed import _far
+from streamlcn.distributed import ClusterLost, _far
 from streamlcn.ports import Reconstruction
 from streamlcn.shortage import Shortage, hearing
 from tests.distributed.far_scans import COUNT, FarScans, frame, local_volume, rules, volume_of
@@ -113,6 +113,19 @@ def test_a_scheduler_that_dies_leaves_the_scan_to_this_computer(
         lose(session, told, "scheduler")
     assert far.told.counts["compute_fallbacks"] == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_at_the_last_moment_finds_all_frames_still_here(
+    dask: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dask.have(1)
+
+    def gone(*_: object) -> None:
+        raise ClusterLost("the scheduler went home")
+
+    monkeypatch.setattr(_far.FarVolume, "slabs", gone)
+    with half_a_scan(FarScans(dask.address, tmp_path)) as (session, told):
+        lose(session, told, "went home")
 
 
 @pytest.mark.slow
