@@ -79,9 +79,10 @@ def report_ceilings(scene: Scene) -> None:
         updates = np.pi / 4 * columns**2 * rows * count
         filtering, adding, writing = kernel_s(kind, scene, count)
         wall, cpu = (both - one for both, one in zip(adding, filtering, strict=True))
+        share = f", {2 * updates / cpu / fma_cpu:.0%} of the ceiling" if kind is CpuAccumulator else ""
         print(
             f"{name}, {count} projections: {updates / wall / 1e9:.1f} G voxel updates/s inside the circle, "
-            f"{updates / cpu / 1e9:.1f} per CPU second, {2 * updates / cpu / fma_cpu:.0%} of the ceiling; "
+            f"{updates / cpu / 1e9:.1f} per CPU second{share}; "
             f"CPU us per slice and projection: filter {1e6 * filtering[1] / rows / count:.1f}, "
             f"kernel {1e6 * cpu / rows / count:.1f}; writing a slice {1e3 * writing[1] / rows:.2f} ms"
         )

@@ -15,10 +15,13 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
+import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+import structlog
 
 from benchmarks.reconstruction.ceilings import report_ceilings
 from benchmarks.reconstruction.methods import ALL, TOMOPY_PYTHON, Took, open_session, peak_mib
@@ -30,6 +33,7 @@ LONG_S = 60.0  # methods that take longer are not run again
 
 def measure(name: str, path: Path, repeats: int) -> Took:
     """Run one method in this process; the least of its times, and its memory in the first full run."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     run, scene = ALL[name][1], load_scene(path)
     warm = Scene(scene.lines[:48, :1], scene.angles_rad[:48], scene.centre, scene.truth)
     run(warm)
