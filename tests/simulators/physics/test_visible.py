@@ -199,7 +199,7 @@ def _best_range_dice(grey, truth):
     of_class, of_all = (np.histogram(values, 100, (0, 1))[0] for values in (grey[truth], grey))
     upto_class, upto_all = (np.concatenate([[0], np.cumsum(counts)]) for counts in (of_class, of_all))
     hits = upto_class[None, :] - upto_class[:, None]
-    taken = upto_all[None, :] - upto_all[:, None]
+    taken = np.maximum(upto_all[None, :] - upto_all[:, None], 0)  # no range ends before it begins
     return np.triu(2 * hits / (taken + np.count_nonzero(truth))).max()
 
 
