@@ -52,6 +52,7 @@ def test_a_scan_over_the_wire_ends_in_tiled_with_the_bits_of_a_replay(
     assert house.stop() == 0
 
 
+@pytest.mark.slow
 def test_killed_processes_cost_time_only(
     open_house: Callable[..., House], tiled: LocalTiled, undisturbed: Callable[[str], StoredResult]
 ) -> None:
@@ -90,6 +91,7 @@ def test_fifty_kills_at_random_moments_change_nothing(
     assert_same(result_of(tiled.uri, tiled.api_key, uid_of(documents)), undisturbed("inline"))
 
 
+@pytest.mark.slow
 def test_results_wait_for_a_tiled_that_comes_late(
     open_house: Callable[..., House],
     tmp_path: Path,
