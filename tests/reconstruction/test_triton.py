@@ -44,8 +44,8 @@ def test_its_sums_are_right(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_it_keeps_the_contract(tmp_path: Path) -> None:
-    """Two minutes of work for the interpreter."""
-    interpret("TestFbpTriton", tmp_path)
+    """Slow work for the interpreter; sums about any axis and angle are held by the tests above."""
+    interpret("TestFbpTriton and not any_centre and not any_set", tmp_path)
 
 
 @needs_triton
