@@ -17,13 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from one_scan import labelled_folder, plain_scan
-from transfer import BUNDLE, LABELLED_SEED, RECIPE, TEST_SEED, judged
+from one_scan import labelled_folder
+from transfer import BUNDLE, RECIPE, begin, judged
 
 from streamlcn.segmentation import load_model
 from streamlcn.training import finetune
-from streamlcn.training._data import LabelledScan, merge_shade_off
+from streamlcn.training._data import LabelledScan
 from streamlcn.training._propose import ambiguity, most_informative
 
 STAGES = (5, 10, 20)
@@ -34,13 +33,8 @@ Choice = Callable[[list[int], int, Path], list[int]]
 def main() -> None:
     """Go through the stages of every way to choose, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("work", type=Path)
     parser.add_argument("--draws", type=int, default=3, help="random choices")
-    parser.add_argument("--threads", type=int, default=2)
-    chosen = parser.parse_args()
-    torch.set_num_threads(chosen.threads)
-    scan = plain_scan(chosen.work, "p05", LABELLED_SEED)
-    test = merge_shade_off(plain_scan(chosen.work, "p05", TEST_SEED))
+    chosen, scan, test = begin(parser)
     ways: dict[str, Choice] = {"most informative": _informative(scan), "evenly spread": _even(scan)}
     ways |= {f"random, draw {draw + 1}": _random(scan, draw) for draw in range(chosen.draws)}
     kept = chosen.work / "choosing.json"

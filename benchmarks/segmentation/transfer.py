@@ -37,13 +37,8 @@ RECIPE = TrainingSettings(patch_px=64, batch=8, steps_per_epoch=25, shade_off_is
 def main() -> None:
     """Train what is missing, judge all three, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("work", type=Path)
     parser.add_argument("--epochs", type=int, default=40, help="at most")
-    parser.add_argument("--threads", type=int, default=2)
-    chosen = parser.parse_args()
-    torch.set_num_threads(chosen.threads)
-    scan = plain_scan(chosen.work, "p05", LABELLED_SEED)
-    test = merge_shade_off(plain_scan(chosen.work, "p05", TEST_SEED))
+    chosen, scan, test = begin(parser)
     spread = np.linspace(0, len(scan.labels) - 1, SLICES).round().astype(int)
     data = labelled_folder(chosen.work / "data", scan, spread.tolist())
     rows = [("untouched", None, judged(BUNDLE, test))]
@@ -60,6 +55,16 @@ def main() -> None:
             told.write_text(json.dumps([epoch.validation_dice for epoch in report.epochs]))
         rows.append((name, json.loads(told.read_text()), judged(out, test)))
     print(table(rows))
+
+
+def begin(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, LabelledScan, LabelledScan]:
+    """Return the arguments, the P05 scan to label slices of, and the one to judge on."""
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    scan = plain_scan(chosen.work, "p05", LABELLED_SEED)
+    return chosen, scan, merge_shade_off(plain_scan(chosen.work, "p05", TEST_SEED))
 
 
 def judged(bundle: Path, test: LabelledScan) -> dict[str, float]:

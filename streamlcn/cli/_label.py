@@ -62,7 +62,7 @@ def label(
         voxels = source.read(0, source.shape[0]).astype(np.float32, copy=False)
         edge = source.voxel_size_um
     labels = None if known is None else read_labels(known)
-    untouched = () if known is None else as_proposed(known)
+    untouched = () if known is None or labels is None else as_proposed(known, labels)
     with console().status("segmenting"):
         chosen = propose_labels(
             voxels, model, out, called, count, known=labels, voxel_size_um=edge, device=device

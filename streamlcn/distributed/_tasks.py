@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from functools import partial
 from pathlib import Path
@@ -13,8 +12,8 @@ import numpy.typing as npt
 from streamlcn.distributed._files import checksum, read_rows, write_array
 from streamlcn.distributed._growing import GrowingSlab, GrowingSlabs
 from streamlcn.distributed._jobs import Done, GrowJob, LabelJob, made_with
-from streamlcn.reconstruction._accumulator import Projected, usable_threads
-from streamlcn.reconstruction._devices import chosen_device, make_accumulator
+from streamlcn.reconstruction._accumulator import Projected, padded_depth, usable_threads
+from streamlcn.reconstruction._devices import device_of, make_accumulator
 from streamlcn.shortage import Shortage, hearing
 
 __all__ = ["grow", "label", "sees"]
@@ -94,10 +93,9 @@ def sees(path: Path) -> bool:
 
 
 def _new_slab(job: GrowJob) -> GrowingSlab:
-    device = "cpu" if job.method.mode == "merged" else chosen_device(job.method.device)
+    device = device_of(job.method)
     rows = job.last - job.first
-    depth = math.ceil(rows / 16) * 16 if rows > 8 else rows
-    size_bytes = 4 * depth * job.columns**2
+    size_bytes = 4 * padded_depth(rows) * job.columns**2
     _SLABS.make_room(size_bytes, device)
     threads = job.method.threads or usable_threads()
     accumulator = make_accumulator(job.method, device, (rows, job.columns), job.centre, threads)

@@ -20,14 +20,14 @@ from streamlcn.distributed._jobs import SlabFile
 from streamlcn.model import Scan
 from streamlcn.reconstruction._accumulator import Projected
 from streamlcn.reconstruction._devices import make_accumulator
+from streamlcn.reconstruction._movable import add_again
 from streamlcn.reconstruction._volumes import PlacedAccumulator
 from streamlcn.reconstruction.settings import FbpSettings
-from streamlcn.shortage import Shortage, announce, still_at
+from streamlcn.shortage import Shortage, announce
 
 __all__ = ["Handover", "SharedScan", "WorkersLost", "say_lost"]
 
 _T = TypeVar("_T")
-_AT_A_TIME = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +199,6 @@ class _SharedVolume:
         """Return the volume of this process, with all in it that was added."""
         if self._here is None:
             here = self._make_here()
-            for first in range(0, len(self._added), _AT_A_TIME):
-                here.add(self._added[first : first + _AT_A_TIME])
-                still_at("reconstruct")
+            add_again(here, self._added)
             self._here = here
         return self._here

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from streamlcn.reconstruction._filter import RowFilter
 from streamlcn.reconstruction._kernel import TILE, back_project, write_slices
 
-__all__ = ["Accumulator", "CpuAccumulator", "Projected", "usable_threads"]
+__all__ = ["Accumulator", "CpuAccumulator", "Projected", "padded_depth", "usable_threads"]
 
 SLAB_ROWS = 64
 
@@ -78,6 +78,11 @@ def aligned_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     return buffer[first : first + count].reshape(shape)
 
 
+def padded_depth(rows: int) -> int:
+    """Return how many slices a slab of so many rows takes in memory: whole registers."""
+    return math.ceil(rows / 16) * 16 if rows > 8 else rows
+
+
 class CpuAccumulator:
     """Compiled kernel on threads of our own; slabs of up to 64 rows as (y, x, z)."""
 
@@ -89,7 +94,7 @@ class CpuAccumulator:
         self._origin = centre + row_filter.geometry.margin
         slabs = math.ceil(self._rows / SLAB_ROWS)
         self.slab_rows = math.ceil(self._rows / slabs)
-        depth = math.ceil(self.slab_rows / 16) * 16 if self.slab_rows > 8 else self.slab_rows
+        depth = padded_depth(self.slab_rows)
         width = self._columns + 2 * row_filter.geometry.margin
         self._slabs = [aligned_zeros((self._columns, self._columns, depth)) for _ in range(slabs)]
         self._queue = [aligned_zeros((batch, width, depth)) for _ in range(slabs)]

@@ -12,7 +12,7 @@ from streamlcn.reconstruction._movable import MovableAccumulator
 from streamlcn.reconstruction.settings import FbpSettings
 from streamlcn.shortage import is_shortage
 
-__all__ = ["chosen_device", "make_accumulator", "memory_bytes", "with_kernel"]
+__all__ = ["chosen_device", "device_of", "make_accumulator", "memory_bytes", "with_kernel"]
 
 
 def chosen_device(name: str) -> str:
@@ -35,6 +35,11 @@ def chosen_device(name: str) -> str:
             f"device {name!r} cannot be used ({error}): say auto, cpu, or a torch device"
         ) from error
     return name
+
+
+def device_of(method: FbpSettings) -> str:
+    """Return where a volume is made, one of `chosen_device`: merged angles have a kernel on the CPU only."""
+    return "cpu" if method.mode == "merged" else chosen_device(method.device)
 
 
 def make_accumulator(

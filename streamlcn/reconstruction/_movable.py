@@ -12,10 +12,17 @@ from streamlcn.errors import ReconstructionFailed
 from streamlcn.reconstruction._accumulator import Accumulator, Projected
 from streamlcn.shortage import Shortage, announce, free_cache, is_shortage, still_at
 
-__all__ = ["MovableAccumulator"]
+__all__ = ["MovableAccumulator", "add_again"]
 
 _T = TypeVar("_T")
 _AT_A_TIME = 24
+
+
+def add_again(volume: Accumulator, projections: Sequence[Projected]) -> None:
+    """Add all that another volume had to this one, which is empty; the heart of the stage beats."""
+    for first in range(0, len(projections), _AT_A_TIME):
+        volume.add(projections[first : first + _AT_A_TIME])
+        still_at("reconstruct")
 
 
 class MovableAccumulator:
@@ -80,9 +87,7 @@ class MovableAccumulator:
         """Return the volume, with all in it that was added."""
         if self._here is None:
             here = self._make(self.device)
-            for first in range(0, len(self._added), _AT_A_TIME):
-                here.add(self._added[first : first + _AT_A_TIME])
-                still_at("reconstruct")
+            add_again(here, self._added)
             self._here = here
         return self._here
 

@@ -19,7 +19,7 @@ from streamlcn.errors import BadInput, ReconstructionFailed
 from streamlcn.model import Frame, Reference, Scan, Slab
 from streamlcn.progress import Progress, part_of, unheard
 from streamlcn.reconstruction._accumulator import Projected, usable_threads
-from streamlcn.reconstruction._devices import chosen_device, with_kernel
+from streamlcn.reconstruction._devices import device_of, with_kernel
 from streamlcn.reconstruction._intake import Intake
 from streamlcn.reconstruction._rings import stripe_of
 from streamlcn.reconstruction._volumes import PlacedAccumulator, Volumes, VolumesHere
@@ -53,8 +53,7 @@ class FbpReconstruction:
         self._scan, self._settings, self._method = scan, settings, settings.method
         self._threads = self._method.threads or usable_threads()
         try:
-            wanted = "cpu" if self._method.mode == "merged" else self._method.device
-            self._device = self._wanted = chosen_device(wanted)
+            self._device = self._wanted = device_of(self._method)
         except BadInput as error:
             raise ReconstructionFailed(f"scan {scan.uid}: {error}") from error
         self._intake = Intake(scan, reference, settings, self._threads, hint_px)

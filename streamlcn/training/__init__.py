@@ -36,21 +36,20 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "as_proposed": "_propose",
+    "document": "_evaluate",
+    "evaluate": "_evaluate",
+    "finetune": "_train",
+    "propose_labels": "_propose",
+    "read_labels": "_data",
+    "train": "_train",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("document", "evaluate"):
-        from streamlcn.training import _evaluate
+    if name in _HOMES:
+        from importlib import import_module
 
-        return getattr(_evaluate, name)
-    if name in ("as_proposed", "propose_labels"):
-        from streamlcn.training import _propose
-
-        return getattr(_propose, name)
-    if name == "read_labels":
-        from streamlcn.training._data import read_labels
-
-        return read_labels
-    if name in ("finetune", "train"):
-        from streamlcn.training import _train
-
-        return getattr(_train, name)
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

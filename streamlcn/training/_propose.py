@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamlcn.errors import BadInput
-from streamlcn.files import read_volume, write_volume
+from streamlcn.files import write_volume
 from streamlcn.segmentation._model import Model, load_model
 from streamlcn.training._data import UNLABELLED
 
@@ -61,8 +61,8 @@ def propose_labels(
     return chosen
 
 
-def as_proposed(path: str | Path) -> tuple[int, ...]:
-    """Return the slices of a label file of `propose_labels` that are still the model's guess, upwards.
+def as_proposed(path: str | Path, labels: npt.NDArray[np.uint8]) -> tuple[int, ...]:
+    """Return the slices of ``labels``, from a file of `propose_labels`, that are still its guess, upwards.
 
     Empty where no proposal lies beside the file. Nobody may have corrected them, or nothing was wrong.
     """
@@ -70,7 +70,6 @@ def as_proposed(path: str | Path) -> tuple[int, ...]:
     proposal = path.with_name(path.name.partition(".")[0] + _PROPOSAL)
     if not proposal.is_file():
         return ()
-    labels = read_volume(path)
     guessed = json.loads(proposal.read_text())["slices"]
     return tuple(sorted(int(z) for z, digest in guessed.items() if _digest(labels[int(z)]) == digest))
 

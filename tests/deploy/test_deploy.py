@@ -35,6 +35,17 @@ def unknown(expression):
     return set(re.findall(r"streamlcn_\w+", expression)) - set(exported_names())
 
 
+def complaints(unit, instance, program, folder):
+    """What systemd says of a unit of ours, with a program that is here in place of the one it starts."""
+    text = (DEPLOY / "systemd" / unit).read_text()
+    (folder / unit).write_text(text.replace(program, "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(folder / unit.replace("@", f"@{instance}"))],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    return [line for line in done.stderr.splitlines() if unit.partition("@")[0] + "@" in line]
+
+
 def needs(program):
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
 
@@ -89,15 +100,8 @@ def test_every_runbook_section_the_code_names_exists():
 
 @needs("systemd-analyze")
 def test_the_unit_parses(tmp_path):
-    unit = (DEPLOY / "systemd" / "streamlcn@.service").read_text()
-    copy = tmp_path / "streamlcn@.service"
-    copy.write_text(unit.replace("/opt/streamlcn/venv/bin/streamlcn", "/bin/true"))
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "streamlcn@anatomix.service")],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    complaints = [line for line in done.stderr.splitlines() if "streamlcn@" in line]
-    assert complaints == []
+    program = "/opt/streamlcn/venv/bin/streamlcn"
+    assert complaints("streamlcn@.service", "anatomix", program, tmp_path) == []
 
 
 def test_unit_and_container_say_the_same():

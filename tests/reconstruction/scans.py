@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 import numpy.typing as npt
+
+from streamlcn.files import open_scan_file
+from streamlcn.reconstruction import Correction, make_reference
+from streamlcn.reconstruction._centre import centre_rows
+from streamlcn.reconstruction.settings import CorrectionSettings
 
 DATA = Path(__file__).parents[1] / "data" / "tomography"
 
@@ -56,3 +63,20 @@ def k11() -> RealScan:
         angles,
         frames[(key == 1) & (place > last)],
     )
+
+
+def simulated_lines(
+    folder: Path, *options: str
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], float]:
+    """Return line integrals of the rows that vote on the centre, angles, and where the axis truly is."""
+    path = folder / "scan.h5"
+    command = [sys.executable, "-m", "simulators", "write", *options, "--out", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    with h5py.File(path) as file:
+        truth = float(file["truth"].attrs["rotation_axis_px"])
+    with open_scan_file(path) as scan:
+        reference = make_reference(scan.flats[:], scan.darks[:])
+        correction = Correction(CorrectionSettings(), reference, scan.phase_shift_rad)
+        rows = centre_rows(scan.projections.shape[1])
+        lines = np.stack([correction.line_integrals(frame)[rows] for frame in scan.projections[:]])
+        return lines, scan.angles_rad, truth

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
 from contract import COLUMNS, COUNT, HALF_TURN, ROWS, make_frame, make_scan
 from phantoms import BONE, Ellipse, counts, line_integrals
-from scans import dendrite, tooth
+from scans import dendrite, simulated_lines, tooth
 from scipy import ndimage
 
 from streamlcn.errors import BadInput
-from streamlcn.files import open_scan_file
 from streamlcn.reconstruction import (
     Correction,
     ReconstructionSettings,
@@ -24,7 +20,7 @@ from streamlcn.reconstruction import (
     make_reconstructor,
     make_reference,
 )
-from streamlcn.reconstruction._centre import centre_rows, is_half_turn_covered
+from streamlcn.reconstruction._centre import is_half_turn_covered
 from streamlcn.reconstruction._wedge import centre_from_wedge
 from streamlcn.reconstruction.settings import CorrectionSettings
 
@@ -133,16 +129,8 @@ def test_a_scan_begins_where_the_one_before_ended() -> None:
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_centre_of_simulated_zernike_scans(tmp_path: Path, instrument: str, seed: int) -> None:
     """Halo, shade-off, noise, drift and vibration of the simulated microscopes; the truth is theirs."""
-    path = tmp_path / "scan.h5"
-    command = [sys.executable, "-m", "simulators", "write", "--instrument", instrument, "--size", "small"]
-    subprocess.run([*command, "--seed", str(seed), "--out", str(path)], check=True, capture_output=True)
-    with h5py.File(path) as file:
-        truth = float(file["truth"].attrs["rotation_axis_px"])
-    with open_scan_file(path) as scan:
-        reference = make_reference(scan.flats[:], scan.darks[:])
-        correction = Correction(CorrectionSettings(), reference, scan.phase_shift_rad)
-        rows = centre_rows(scan.projections.shape[1])
-        lines = np.stack([correction.line_integrals(frame)[rows] for frame in scan.projections[:]])
-        found = find_centre(lines, scan.angles_rad)
+    options = ("--instrument", instrument, "--size", "small", "--seed", str(seed))
+    lines, angles, truth = simulated_lines(tmp_path, *options)
+    found = find_centre(lines, angles)
     assert found.pixels == pytest.approx(truth, abs=0.25)
     assert found.stderr_pixels < 0.45

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
 from phantoms import BONE, Ellipse, line_integrals
-from scans import dendrite
+from scans import dendrite, simulated_lines
 from scipy import ndimage
 
-from streamlcn.files import open_scan_file
-from streamlcn.reconstruction import Correction, find_centre, make_reference
-from streamlcn.reconstruction._centre import centre_rows
+from streamlcn.reconstruction import find_centre
 from streamlcn.reconstruction._wedge import centre_from_wedge
-from streamlcn.reconstruction.settings import CorrectionSettings
 
 COLUMNS, ROWS = 160, 4
 WIDE = tuple(Ellipse(2 * e.x, 2 * e.y, 2 * e.a, 2 * e.b, e.value, e.tilt) for e in BONE)  # 96 pixels
@@ -75,17 +69,7 @@ def test_a_part_of_a_dendrite_without_enough_to_see_is_uncertain() -> None:
 @pytest.mark.parametrize("seed", [1, 1012])
 def test_simulated_bones_whose_halos_fill_the_field(tmp_path: Path, seed: int) -> None:
     """On these the consistency of whole projections is 20 pixels off; cut, bones are wider than the field."""
-    path = tmp_path / "scan.h5"
-    command = [sys.executable, "-m", "simulators", "write", "--randomise", "--seed", str(seed)]
-    subprocess.run([*command, "--out", str(path)], check=True, capture_output=True)
-    with h5py.File(path) as file:
-        truth = float(file["truth"].attrs["rotation_axis_px"])
-    with open_scan_file(path) as scan:
-        reference = make_reference(scan.flats[:], scan.darks[:])
-        correction = Correction(CorrectionSettings(), reference, scan.phase_shift_rad)
-        rows = centre_rows(scan.projections.shape[1])
-        lines = np.stack([correction.line_integrals(frame)[rows] for frame in scan.projections[:]])
-        angles = scan.angles_rad
+    lines, angles, truth = simulated_lines(tmp_path, "--randomise", "--seed", str(seed))
     assert abs(centre_from_wedge(lines, angles)[0] - truth) > 10, "the case shows nothing any more"
     found = find_centre(lines, angles)
     assert found.pixels == pytest.approx(truth, abs=0.25)
