@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
     parser.add_argument("--slices", nargs="+", type=int, default=SLICES)
     parser.add_argument("--size", default="small", help="of the simulated scan")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
@@ -64,6 +65,7 @@ def main() -> None:
                 "base": chosen.base,
                 "levels": chosen.levels,
                 "epochs": chosen.epochs,
+                "precision": chosen.precision,
                 "split": PAPER.split.model_copy(update={"by": "slices"}),
             }
         )
@@ -124,6 +126,7 @@ def _cell(
         "batch": settings.batch,
         "slices": count,
         "base": settings.base,
+        "precision": settings.precision,
         "epochs": len(report.epochs),
         "ended_because": report.ended_because,
         "seconds": sum(record.seconds for record in report.epochs),

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import httpx
 from simulators.publisher import DocumentPublisher
 from streamlcn.demo._processes import Child, Children
 from streamlcn.errors import BadInput
-from streamlcn.store import StoredResult, fetch_result
+from streamlcn.store import StoredResult, find_result, read_result
 from tests import waiting
 from tests.service.rod import folder
 
@@ -139,8 +139,9 @@ def result_of(uri: str, api_key: str, uid: str) -> StoredResult:
 
     def look() -> StoredResult | None:
         with suppress(BadInput):
-            found = fetch_result(uri, api_key, uid)
-            return found if found.metadata["status"] in ("complete", "partial", "failed") else None
+            node = find_result(uri, api_key, uid)
+            with closing(node.context):  # one that is not committed may be begun anew while it is read
+                return read_result(node) if node.metadata["status"] != "processing" else None
         return None
 
     found: StoredResult = until(look, f"result of {uid}")
