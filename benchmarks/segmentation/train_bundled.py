@@ -3,14 +3,15 @@
     python benchmarks/segmentation/train_bundled.py WORK
 
 makes ``WORK/{anatomix,p05}`` (training) and ``WORK/{anatomix,p05}_test`` (other seeds, never trained on) with
-``simulated_data.py`` where they are missing, then
+``simulated_data.py`` where they are missing, at the published voxel (size ``slab``) and at twice that
+(``small``), then
 
 1. trains a U-Net on ANATOMIX-like scans, as a cheap start for the paths of
 2. a Sensor3D on the same scans -> ``profiles/anatomix/model``,
 3. and fine-tunes that on P05-like scans with three classes -> ``profiles/p05/model``.
 
-Instead of 1, ``--start BUNDLE`` begins with the weights of a bundle, at half the rate. Half of the bones are
-seen by random neighbours of the instrument, half by the instrument as its file describes it. Interrupted, the
+Instead of 1, ``--start BUNDLE`` begins with the weights of a bundle, at half the rate. Two of three bones are
+seen by random neighbours of the instrument, the third by the instrument as its file has it. Interrupted, the
 same command goes on where it stopped. Seeds, settings and versions are in the manifests.
 """
 
@@ -20,6 +21,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
@@ -27,15 +29,18 @@ from streamlcn.segmentation import load_model
 from streamlcn.training import EpochRecord, TrainingSettings, document, finetune, train
 from streamlcn.training._data import read_scans
 
+Seeds: TypeAlias = dict[str, tuple[str, ...]]
+"""First and last seed, or one, of each size of scan."""
+
 REPOSITORY = Path(__file__).parents[2]
 SEED = 1
-RANDOMISED = "1-8"
-PLAIN = "101-104"
-TEST_RANDOMISED = "1001"
-TEST_PLAIN = ("1003", "0")
+RANDOMISED: Seeds = {"small": ("1-8",), "slab": ("21-24",)}
+PLAIN: Seeds = {"small": ("101-104",), "slab": ("121-122",)}
+TEST_RANDOMISED: Seeds = {"small": ("1001",), "slab": ("1021",)}
+TEST_PLAIN: Seeds = {"small": ("1003", "0"), "slab": ("1023",)}
 MEDIANS = ("2", "1", "0")
 FLAT = TrainingSettings(patch_px=96, batch=8, epochs=24, steps_per_epoch=50, precision="bfloat16")
-DEEP = FLAT.model_copy(update={"epochs": 36})
+DEEP = FLAT.model_copy(update={"epochs": 60, "steps_per_epoch": 100})
 AGAIN = DEEP.model_copy(update={"learning_rate": 2e-3})
 TUNED = FLAT.model_copy(update={"epochs": 12, "learning_rate": 1e-3, "shade_off_is_bone": True})
 
@@ -45,10 +50,11 @@ slices of real bone (`streamlcn finetune`) and judge it on others (`streamlcn ev
 
 Made by `python benchmarks/segmentation/train_bundled.py`: {what}.
 
-Scans: `python -m simulators write --size small`, seeds {randomised} with `--randomise` (plate, condenser,
-flux, density, outline and motion vary) and seeds {plain} without, reconstructed with the median filter of
-radius 2 (`_m2`, the default of profiles), 1 and 0. The figures below are for seeds that took no part in
-training: {test_randomised} randomised, {test_plain} plain (`_plain`); 0 is the bone of `streamlcn demo`.
+Scans: `python -m simulators write`, seeds {randomised} with `--randomise` (plate, condenser, flux, density,
+outline and motion vary) and seeds {plain} without, reconstructed with a median filter of radius 2 (`_m2`, as
+published), 1 and 0. The figures below are for seeds that took no part in training: {test_randomised}
+randomised, {test_plain} plain (`_plain`); 0 is the bone of `streamlcn demo`. The size `slab` has the
+published voxel, `small` twice that.
 
 {others}"""
 
@@ -113,10 +119,10 @@ def _document(work: Path, profiles: Path, instrument: str) -> None:
         others = f"OOD scores of {other} scans under this model, which should flag them: {'; '.join(told)}."
     notes = NOTES.format(
         what=what,
-        randomised=RANDOMISED,
-        plain=PLAIN,
-        test_randomised=TEST_RANDOMISED,
-        test_plain=" and ".join(TEST_PLAIN),
+        randomised=_told(RANDOMISED),
+        plain=_told(PLAIN),
+        test_randomised=_told(TEST_RANDOMISED),
+        test_plain=_told(TEST_PLAIN),
         others=others,
     )
     document(work / f"{instrument}_test", bundle, notes=notes)
@@ -124,15 +130,21 @@ def _document(work: Path, profiles: Path, instrument: str) -> None:
 
 def _scans(work: Path, instrument: str) -> None:
     script = Path(__file__).with_name("simulated_data.py")
-    wanted: list[tuple[Path, str, list[str]]] = [
-        (work / instrument, RANDOMISED, []),
-        (work / instrument, PLAIN, ["--plain"]),
-        (work / f"{instrument}_test", TEST_RANDOMISED, []),
-        *((work / f"{instrument}_test", seed, ["--plain"]) for seed in TEST_PLAIN),
+    wanted: list[tuple[str, Seeds, list[str]]] = [
+        (instrument, RANDOMISED, []),
+        (instrument, PLAIN, ["--plain"]),
+        (f"{instrument}_test", TEST_RANDOMISED, []),
+        (f"{instrument}_test", TEST_PLAIN, ["--plain"]),
     ]
-    for folder, seeds, extra in wanted:
-        options = ["--instrument", instrument, "--seeds", seeds, "--median", *MEDIANS, *extra]
-        subprocess.run([sys.executable, str(script), str(folder), *options], check=True)
+    for folder, by_size, extra in wanted:
+        for size, seeds in ((size, seeds) for size, several in by_size.items() for seeds in several):
+            options = ["--instrument", instrument, "--size", size, "--seeds", seeds, *extra]
+            command = [sys.executable, str(script), str(work / folder), *options, "--median", *MEDIANS]
+            subprocess.run(command, check=True)
+
+
+def _told(by_size: Seeds) -> str:
+    return "; ".join(f"{', '.join(seeds)} (`{size}`)" for size, seeds in by_size.items())
 
 
 def _say(record: EpochRecord, epochs: int) -> None:

@@ -100,7 +100,7 @@ class Labelling(Iterator[Mask]):
     def _judge(self, z: int, logits: Tensor) -> npt.NDArray[np.uint8]:
         """Count slice z and return its labels (y, x); the same slice again replaces what was counted."""
         self.tally.add(z, self._likely(logits))
-        labels: npt.NDArray[np.uint8] = self._values[logits.argmax(dim=0).cpu().numpy()]
+        labels: npt.NDArray[np.uint8] = self._values[logits.max(dim=0).indices.cpu().numpy()]
         return labels
 
     @property
