@@ -257,7 +257,7 @@ def test_many_random_losses(
 ) -> None:
     documents = recorded(*run)
     store_run(documents)
-    for seed in range(12):
+    for seed in range(5):
         sent = at_random(documents, 0.2, seed) if seed % 2 else burst(documents, 6, seed)
         if not any(name in ("descriptor", "event", "stop") for name, _ in sent):
             continue  # nothing is left that a run could be known by
