@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from streamlcn.model import CLASS_NAMES, Completeness, Scan
 from streamlcn.morphometry import analyse
-from streamlcn.pipeline._metadata import completeness_metadata, morphometry_metadata
+from streamlcn.pipeline._metadata import completeness_metadata, morphometry_metadata, uncertainty_metadata
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices
 from streamlcn.pipeline._view import blank_outside
 from streamlcn.pipeline._watch import Watch, sure_of
-from streamlcn.ports import Reconstruction, ScanResult, Telemetry
+from streamlcn.ports import PorosityRange, Reconstruction, ScanResult, Telemetry
 from streamlcn.progress import Progress, part_of
 
 if TYPE_CHECKING:
@@ -61,15 +61,15 @@ def conclude(end: Conclusion) -> None:
         end.result.commit(end.status, metadata)
     for text, section in beware:
         end.watch.warn(text, runbook=section)
-    _announce(end, metadata, found.within)
+    _announce(end, metadata, found.sure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Segmented:
-    """Labels (z, y, x), the bounds that the network gives the porosity, and how unlike its training data."""
+    """Labels (z, y, x), what the network's probabilities say of porosity, how unlike its training data."""
 
     labels: npt.NDArray[np.uint8]
-    within: tuple[float, float] | None
+    sure: PorosityRange | None
     score: float | None
     is_unlike: bool
 
@@ -102,7 +102,7 @@ def _segment(end: Conclusion, volume: npt.NDArray[np.float32]) -> _Segmented:
         end.parts.telemetry.level("mask_class_ratio", share, **{"class": name})
     end.watch.show(volume, labels)
     end.parts.emit({"event": "ood", "score": score, "flag": is_unlike})
-    return _Segmented(labels=labels, within=sure_of(masks), score=score, is_unlike=is_unlike)
+    return _Segmented(labels=labels, sure=sure_of(masks), score=score, is_unlike=is_unlike)
 
 
 def _write(
@@ -173,13 +173,15 @@ def _closing_metadata(
         "reconstruction": {"ran": end.session.description},
         "centre": {"pixels": pixels, "stderr_pixels": stderr, "state": state},
         "ood": {"score": found.score, "flag": found.is_unlike},
+        "uncertainty": uncertainty_metadata(found.sure),
         "warnings": warnings,
         **morphometry_metadata(analysis.morphometry.model_dump(mode="json")),
     }
 
 
-def _announce(end: Conclusion, metadata: dict[str, Any], within: tuple[float, float] | None) -> None:
+def _announce(end: Conclusion, metadata: dict[str, Any], sure: PorosityRange | None) -> None:
     parts, status = end.parts, end.status
+    within = None if sure is None else (sure.low, sure.high)
     seconds = None
     if end.last_projection_s is not None:
         seconds = parts.clock() - end.last_projection_s

@@ -9,8 +9,15 @@ from typing import Any
 
 from streamlcn.model import Completeness, Scan
 from streamlcn.pipeline._parts import Parts
+from streamlcn.ports import PorosityRange
 
-__all__ = ["completeness_metadata", "morphometry_metadata", "opening_metadata", "versions"]
+__all__ = [
+    "completeness_metadata",
+    "morphometry_metadata",
+    "opening_metadata",
+    "uncertainty_metadata",
+    "versions",
+]
 
 _NAMED_MISSING = 50  # so many missing projections are named one by one
 
@@ -48,6 +55,15 @@ def completeness_metadata(completeness: Completeness) -> dict[str, Any]:
         "duplicates": completeness.duplicates,
         "missing_count": len(completeness.missing),
         "missing": list(completeness.missing[:_NAMED_MISSING]),
+    }
+
+
+def uncertainty_metadata(sure: PorosityRange | None) -> dict[str, float | None]:
+    """Return how far the porosity of the labels, before morphometry cleans them, can be believed."""
+    return {
+        "porosity_expected": None if sure is None else sure.expected,
+        "porosity_low": None if sure is None else sure.low,
+        "porosity_high": None if sure is None else sure.high,
     }
 
 

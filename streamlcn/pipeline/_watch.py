@@ -14,7 +14,7 @@ from streamlcn.model import Label, Scan
 from streamlcn.pipeline._parts import Parts
 from streamlcn.pipeline._preview import centre_slices, encode_labels, encode_png
 from streamlcn.pipeline._view import blank_outside
-from streamlcn.ports import KnowsPorosity, Reconstruction, ShowsPlanes
+from streamlcn.ports import KnowsPorosity, PorosityRange, Reconstruction, ShowsPlanes
 from streamlcn.reconstruction import volume_shape
 from streamlcn.shortage import Shortage
 
@@ -167,7 +167,8 @@ class Watch:
         shares = [_porosity(slice_) for slice_ in labels]
         share = _porosity(labels)
         if share is not None:
-            within = sure_of(masks) or _range(shares)
+            sure = sure_of(masks)
+            within = (sure.low, sure.high) if sure is not None else _range(shares)
             self.numbers({"lcn": {"porosity": share}, "projections": used}, provisional=True, within=within)
 
     def _picture(
@@ -186,10 +187,9 @@ class Watch:
         )
 
 
-def sure_of(masks: object) -> tuple[float, float] | None:
-    """Return (low, high) porosity as the network's probabilities give it; None where nobody can tell."""
-    found = masks.porosity if isinstance(masks, KnowsPorosity) else None
-    return None if found is None else (found.low, found.high)
+def sure_of(masks: object) -> PorosityRange | None:
+    """Return the porosity as the network's probabilities give it; None where nobody can tell."""
+    return masks.porosity if isinstance(masks, KnowsPorosity) else None
 
 
 def _range(shares: list[float | None]) -> tuple[float, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
@@ -52,6 +53,9 @@ def test_labels_are_those_of_the_library_and_know_their_volume(tmp_path: Path, b
     assert found.dtype == np.uint8
     told = outcome.json
     assert told["voxels"]["lcn"] == np.count_nonzero(found == 2)
+    sure = load_model(bundle).porosity(volume)
+    told_of = {key.removeprefix("porosity_"): value for key, value in told["uncertainty"].items()}
+    assert told_of == (dict.fromkeys(("expected", "low", "high")) if sure is None else asdict(sure))
     assert told["model"]["sha256"] == load_model(bundle).manifest.weights_sha256
     with open_volume(f"{tmp_path}/v.h5:/labels") as mask:
         assert mask.voxel_size_um == 0.25

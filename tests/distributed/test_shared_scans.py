@@ -57,7 +57,8 @@ def assert_like_local(bench: Bench, folder: Path) -> None:
     one.run()
     assert_same(bench.result(recorded()), one.result(recorded()))
     mine, theirs = ([e for e in each.told if e["event"] == "morphometry"][-1] for each in (bench, one))
-    assert mine["porosity_low"] is not None
+    sure = bench.result(recorded()).metadata["uncertainty"]
+    assert mine["porosity_low"] == sure["porosity_low"] < sure["porosity_expected"] < sure["porosity_high"]
     assert mine == theirs
 
 

@@ -68,6 +68,8 @@ def test_the_network_finds_what_is_in_the_phantom(tmp_path: Path) -> None:
     measured, truth = told["metadata"]["lcn"]["porosity"], told["comparison"]["truth"]["lcn"]["porosity"]
     assert measured == pytest.approx(truth, rel=0.25)
     assert not told["metadata"]["ood"]["flag"]
+    sure = told["metadata"]["uncertainty"]
+    assert sure["porosity_low"] < truth < sure["porosity_high"]
 
 
 @pytest.mark.slow

@@ -136,7 +136,7 @@ function drawNumbers() {
   badge("porosity-badge", known ? known.provisional : null);
   $("porosity").textContent = percent(value);
   $("porosity").classList.toggle("is-provisional", Boolean(known && known.provisional));
-  const sure = known && isNumber(known.porosity_low) ? `between ${percent(known.porosity_low)} and ${percent(known.porosity_high)}; ` : "";
+  const sure = known && isNumber(known.porosity_low) ? `${known.provisional ? "" : "before cleaning "}between ${percent(known.porosity_low)} and ${percent(known.porosity_high)}; ` : "";
   $("porosity-note").textContent = isNumber(value) ? `${sure}${value < low ? "below" : value > high ? "above" : "within"} the ${percent(low, 0)} to ${percent(high, 0)} of the literature` : "";
   const rows = VALUES.filter(([part, key]) => isNumber(known?.values?.[part]?.[key]));
   $("values").replaceChildren(...rows.flatMap(([part, key, name, form]) => [make("dt", name), make("dd", form(known.values[part][key]))]));
