@@ -42,7 +42,7 @@ MEDIANS = ("2", "1", "0")
 FLAT = TrainingSettings(patch_px=96, batch=8, epochs=24, steps_per_epoch=50, precision="bfloat16")
 DEEP = FLAT.model_copy(update={"epochs": 60, "steps_per_epoch": 100})
 AGAIN = DEEP.model_copy(update={"learning_rate": 2e-3})
-TUNED = FLAT.model_copy(update={"epochs": 12, "learning_rate": 1e-3, "shade_off_is_bone": True})
+TUNED = FLAT.model_copy(update={"epochs": 30, "learning_rate": 1e-3, "shade_off_is_bone": True})
 
 NOTES = """\
 **Trained on simulated scans only.** Before its numbers on real bone are believed, fine-tune it on labelled

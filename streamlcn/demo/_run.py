@@ -25,6 +25,9 @@ from streamlcn.store import LocalTiled, start_local_tiled
 __all__ = ["DemoResult", "run_demo"]
 
 _PATIENCE_S = {"tiny": 300.0, "small": 300.0, "medium": 900.0, "paper": 5400.0}
+_BINNING = {"tiny": 3, "small": 2, "medium": 2, "paper": 1}
+_PUBLISHED_ISLAND = 100
+"""Voxels; see decision 0010 for what follows the voxel."""
 _KEY_VARIABLE = "STREAMLCN_DEMO_TILED_KEY"
 
 
@@ -58,7 +61,7 @@ def run_demo(profile: str, size: str, folder: Path, progress: ScanProgress, *, s
     """
     begun = time.monotonic()
     with ExitStack() as stack, Children(folder / "logs") as children:
-        beamline = _bring_up(profile, folder, stack, children, progress)
+        beamline = _bring_up(profile, size, folder, stack, children, progress)
         up = time.monotonic()
         command = ["streamlcn", "simulate", profile, "--publish", beamline.proxy_in, "--size", size]
         command += ["--seed", str(seed), "--data-dir", str(folder / "detector"), "--assets", "stream"]
@@ -91,7 +94,7 @@ def run_demo(profile: str, size: str, folder: Path, progress: ScanProgress, *, s
 
 
 def _bring_up(
-    profile: str, folder: Path, stack: ExitStack, children: Children, progress: ScanProgress
+    profile: str, size: str, folder: Path, stack: ExitStack, children: Children, progress: ScanProgress
 ) -> _Beamline:
     progress.say("tiled and the proxy start")
     tiled = started(lambda: stack.enter_context(start_local_tiled(folder / "tiled")))
@@ -103,6 +106,8 @@ def _bring_up(
         "ingest.address": proxy_out,
         "ingest.state_dir": str(folder / "state"),
         "documents.files.allowed_roots": f"[{json.dumps(str(folder / 'detector'))}]",
+        "reconstruction.correction.median_radius_px": str(1 // _BINNING[size]),
+        "morphometry.island_threshold_voxels": str(_PUBLISHED_ISLAND // _BINNING[size] ** 3),
         "store.uri": tiled.uri,
         "store.api_key_env": _KEY_VARIABLE,
         "web.port": "0",

@@ -25,7 +25,7 @@ class OodReference(Settings):
     texture_mean: tuple[float, ...] = Field(description="Means and deviations of features, over slices.")
     texture_precision: tuple[tuple[float, ...], ...] = Field(description="Inverse of their covariance.")
     texture_unit: float = Field(gt=0, description="Largest texture distance of a bone from the others.")
-    flag_above: float = Field(gt=0, description="Flagged above this.")
+    flag_above: float = Field(gt=0, description="Flagged where the least score is above this.")
 
 
 class Calibration(Settings):
@@ -52,7 +52,9 @@ class Manifest(Settings):
     normalisation: Normalisation = Field(default_factory=Normalisation)
     weights_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     voxel_size_um: tuple[float, float] | None = Field(None, description="Smallest and largest trained on.")
-    ood: OodReference | None = None
+    ood: tuple[OodReference, ...] | None = Field(
+        None, min_length=1, description="What the training data looked like, for each voxel size."
+    )
     calibration: Calibration | None = None
     provenance: dict[str, Any] = Field(default_factory=dict, description="Data, seed, recipe, versions.")
     metrics: dict[str, Any] = Field(default_factory=dict, description="On held-out data, as provenance says.")

@@ -138,7 +138,7 @@ class Model:
             lambda network, device: look_at(network, volume, scale, normalisation.view_radius, device, tell),
         )
         distance = score(looks, self.manifest.ood)
-        return distance, distance > self.manifest.ood.flag_above
+        return distance, distance > self.manifest.ood[0].flag_above
 
     def logits(self, volume: npt.NDArray[np.float32]) -> Iterator[torch.Tensor]:
         """Yield logits (class, y, x) of each slice in order; raises `SegmentationFailed`."""

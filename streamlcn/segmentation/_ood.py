@@ -5,9 +5,14 @@ over a slice of the network's features one level above the deepest (Mahalanobis,
 units of the farthest that one known bone was from all others. The score is the larger one. The deepest
 features know what a place is rather than which instrument saw it, and part two beamlines less well. Softmax
 confidence is not used: it can rise while labels get worse.
+
+Bones seen with voxels of another size look different, and would hide in their midst what is no bone of either
+size: each size has statistics of its own, and the nearest ones count.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +24,13 @@ from streamlcn.segmentation._inference import padded
 from streamlcn.segmentation._manifest import OodReference
 from streamlcn.segmentation._normalise import GREY_LEVELS, Scale, in_view
 
-__all__ = ["Looks", "fit_reference", "look_at", "score"]
+__all__ = ["Looks", "by_voxel_size", "fit_reference", "look_at", "score"]
 
 FLAG_ABOVE = 1.1
 _SLICES = 12
 _SHRINKAGE = 0.1
+_SAME_SIZE = 1.4
+_FEWEST_BONES = 3
 
 
 class Looks:
@@ -54,6 +61,26 @@ def look_at(
             rows.append(torch.cat([features.mean(1), features.std(1)]).double().cpu().numpy())
             tell(count / len(chosen))
     return Looks(grey.astype(np.float64), np.stack(rows))
+
+
+def by_voxel_size(
+    bones: Sequence[list[Looks]], voxel_sizes_um: Sequence[float | None]
+) -> list[list[list[Looks]]]:
+    """Part bones where the next larger voxel is 1.4 times the last one.
+
+    All stay together where a part would have fewer than three bones, or a size is not known.
+    """
+    known = [size for size in voxel_sizes_um if size is not None]
+    if len(known) < len(bones):
+        return [list(bones)]
+    parts: list[list[list[Looks]]] = []
+    last = 0.0
+    for size, bone in sorted(zip(known, bones, strict=True), key=lambda pair: pair[0]):
+        if size > _SAME_SIZE * last:
+            parts.append([])
+        parts[-1].append(bone)
+        last = size
+    return parts if min(map(len, parts)) >= _FEWEST_BONES else [list(bones)]
 
 
 def fit_reference(bones: list[list[Looks]]) -> OodReference:
@@ -96,8 +123,12 @@ def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(f"{value:.6g}") for value in values)
 
 
-def score(looks: Looks, reference: OodReference) -> float:
-    """Return the larger of both distances in the units of ``reference``."""
+def score(looks: Looks, references: Sequence[OodReference]) -> float:
+    """Return the larger of both distances in the units of the reference for which it is least."""
+    return min(_score(looks, reference) for reference in references)
+
+
+def _score(looks: Looks, reference: OodReference) -> float:
     mean, precision = np.array(reference.texture_mean), np.array(reference.texture_precision)
     grey = _grey_distance(looks, np.array(reference.grey_quantiles)) / reference.grey_unit
     return max(grey, _texture_distance(looks, mean, precision) / reference.texture_unit)

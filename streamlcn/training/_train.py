@@ -16,10 +16,10 @@ from streamlcn.errors import BadInput
 from streamlcn.model import CLASS_NAMES, Label
 from streamlcn.segmentation._build import Network, build_network
 from streamlcn.segmentation._bundle import read_bundle, write_bundle
-from streamlcn.segmentation._manifest import Manifest
+from streamlcn.segmentation._manifest import Manifest, OodReference
 from streamlcn.segmentation._model import Model, pick_device
 from streamlcn.segmentation._normalise import Normalisation
-from streamlcn.segmentation._ood import Looks, fit_reference, look_at
+from streamlcn.segmentation._ood import Looks, by_voxel_size, fit_reference, look_at
 from streamlcn.segmentation.settings import NetworkConfig
 from streamlcn.training._calibrate import fit_temperature, porosity_spread
 from streamlcn.training._card import make_card
@@ -216,18 +216,22 @@ class _Task:
         voxels = sum(len(self.split.training[scan.name]) * scan.volume[0].size for scan in self.scans)
         return max(1, round(voxels / self.settings.patch_px**2 / self.settings.batch))
 
-    def _looks(self, network: Network) -> list[list[Looks]]:
-        """Measure each volume, one list per bone. Blocks of one scan say nothing about another scan."""
+    def _references(self, network: Network) -> tuple[OodReference, ...] | None:
+        """Describe the bones; blocks of one scan say nothing about another scan."""
+        if self.split.by != "scans":
+            return None
         radius = self.normalisation.view_radius
         bones: dict[str, list[Looks]] = {}
+        sizes: dict[str, float | None] = {}
         for scan in self.scans:
             seen = look_at(network, scan.volume, self.normalisation.scale(scan.volume), radius, self.device)
             bones.setdefault(family(scan.name), []).append(seen)
-        return list(bones.values())
+            sizes[family(scan.name)] = scan.voxel_size_um
+        parts = by_voxel_size(list(bones.values()), list(sizes.values()))
+        return tuple(fit_reference(part) for part in parts)
 
     def _manifest(self, network: Network, name: str, reason: str, epochs: int) -> Manifest:
         sizes = [scan.voxel_size_um for scan in self.scans if scan.voxel_size_um is not None]
-        ood = fit_reference(self._looks(network)) if self.split.by == "scans" else None
         return Manifest(
             name=name,
             network=network.config,
@@ -235,7 +239,7 @@ class _Task:
             normalisation=self.normalisation,
             weights_sha256="0" * 64,
             voxel_size_um=(min(sizes), max(sizes)) if sizes else None,
-            ood=ood,
+            ood=self._references(network),
             provenance={
                 "trained_on": [scan.name for scan in self.scans],
                 "data_sha256": {scan.name: scan.sha256 for scan in self.scans},
