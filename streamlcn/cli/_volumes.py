@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streamlcn.model import Mask
     from streamlcn.profile import Profile
     from streamlcn.reconstruction import ReconstructionSettings
-    from streamlcn.segmentation import Model
+    from streamlcn.segmentation import Model, Precision
     from streamlcn.service import FileScan
 
 __all__ = ["CentreType", "positive", "reconstruct", "segment"]
@@ -241,7 +241,7 @@ def segment(
     model: str,
     out: str,
     voxel_size_um: float | None,
-    precision: Literal["float32", "bfloat16"],
+    precision: Precision,
     device: str,
     force: bool,
     as_json: bool,

@@ -20,14 +20,14 @@ from streamlcn.demo._read_back import ReadBack, read_back
 from streamlcn.demo._report import Comparison, compare
 from streamlcn.demo._status import Status
 from streamlcn.model import Label
+from streamlcn.morphometry import MorphometryParameters
 from streamlcn.store import LocalTiled, start_local_tiled
 
 __all__ = ["DemoResult", "run_demo"]
 
 _PATIENCE_S = {"tiny": 300.0, "small": 300.0, "medium": 900.0, "paper": 5400.0}
 _BINNING = {"tiny": 3, "small": 2, "medium": 2, "paper": 1}
-_PUBLISHED_ISLAND = 100
-"""Voxels; see decision 0010 for what follows the voxel."""
+"""Along each axis; decision 0010 says what follows the voxel."""
 _KEY_VARIABLE = "STREAMLCN_DEMO_TILED_KEY"
 
 
@@ -107,7 +107,9 @@ def _bring_up(
         "ingest.state_dir": str(folder / "state"),
         "documents.files.allowed_roots": f"[{json.dumps(str(folder / 'detector'))}]",
         "reconstruction.correction.median_radius_px": str(1 // _BINNING[size]),
-        "morphometry.island_threshold_voxels": str(_PUBLISHED_ISLAND // _BINNING[size] ** 3),
+        "morphometry.island_threshold_voxels": str(
+            MorphometryParameters().island_threshold_voxels // _BINNING[size] ** 3
+        ),
         "store.uri": tiled.uri,
         "store.api_key_env": _KEY_VARIABLE,
         "web.port": "0",
