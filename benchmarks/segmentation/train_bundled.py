@@ -34,15 +34,19 @@ Seeds: TypeAlias = dict[str, tuple[str, ...]]
 
 REPOSITORY = Path(__file__).parents[2]
 SEED = 1
-RANDOMISED: Seeds = {"small": ("1-8",), "slab": ("21-24",)}
-PLAIN: Seeds = {"small": ("101-104",), "slab": ("121-122",)}
+RANDOMISED: Seeds = {"small": ("1-8",), "slab": ("21-30",)}
+PLAIN: Seeds = {"small": ("101-104",), "slab": ("121-124",)}
 TEST_RANDOMISED: Seeds = {"small": ("1001",), "slab": ("1021",)}
 TEST_PLAIN: Seeds = {"small": ("1003", "0"), "slab": ("1023",)}
 MEDIANS = ("2", "1", "0")
-FLAT = TrainingSettings(patch_px=96, batch=8, epochs=24, steps_per_epoch=50, precision="bfloat16")
-DEEP = FLAT.model_copy(update={"epochs": 60, "steps_per_epoch": 100})
+FLAT = TrainingSettings(
+    levels=5, widest=64, patch_px=192, batch=4, epochs=40, steps_per_epoch=100, precision="bfloat16"
+)
+DEEP = FLAT.model_copy(update={"epochs": 80})
 AGAIN = DEEP.model_copy(update={"learning_rate": 2e-3})
-TUNED = FLAT.model_copy(update={"epochs": 30, "learning_rate": 1e-3, "shade_off_is_bone": True})
+TUNED = FLAT.model_copy(
+    update={"epochs": 30, "steps_per_epoch": 50, "learning_rate": 1e-3, "shade_off_is_bone": True}
+)
 
 NOTES = """\
 **Trained on simulated scans only.** Before its numbers on real bone are believed, fine-tune it on labelled

@@ -31,7 +31,7 @@ from streamlcn.training._quality import lcn_quality
 BUNDLE = Path(__file__).parents[2] / "profiles" / "anatomix" / "model"
 LABELLED_SEED, TEST_SEED, SLICES = 301, 302, 20
 EDGE_VOXELS, NEAR = 4, 0.005
-RECIPE = TrainingSettings(patch_px=64, batch=8, steps_per_epoch=25, shade_off_is_bone=True, patience=10)
+RECIPE = TrainingSettings(patch_px=128, batch=4, steps_per_epoch=25, shade_off_is_bone=True, patience=10)
 
 
 def main() -> None:
@@ -41,11 +41,12 @@ def main() -> None:
     chosen, scan, test = begin(parser)
     spread = np.linspace(0, len(scan.labels) - 1, SLICES).round().astype(int)
     data = labelled_folder(chosen.work / "data", scan, spread.tolist())
+    shape = load_model(BUNDLE).network.config.model_dump(include={"base", "levels", "widest"})
     rows = [("untouched", None, judged(BUNDLE, test))]
     for name in ("fine-tuned", "from scratch"):
         out = chosen.work / name.replace(" ", "-")
         rate = 1e-3 if name == "fine-tuned" else 4e-3
-        settings = RECIPE.model_copy(update={"epochs": chosen.epochs, "learning_rate": rate})
+        settings = RECIPE.model_copy(update={"epochs": chosen.epochs, "learning_rate": rate, **shape})
         told = out.with_suffix(".json")
         if not told.exists():
             if name == "fine-tuned":
@@ -61,10 +62,15 @@ def begin(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, Labelled
     """Return the arguments, the P05 scan to label slices of, and the one to judge on."""
     parser.add_argument("work", type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--size", default="slab", help="size of the simulated scans; slab: published voxel")
+    parser.add_argument("--median", type=int, default=1, help="radius of the median filter, px")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    scan = plain_scan(chosen.work, "p05", LABELLED_SEED)
-    return chosen, scan, merge_shade_off(plain_scan(chosen.work, "p05", TEST_SEED))
+    scan, test = (
+        plain_scan(chosen.work / chosen.size, "p05", seed, chosen.size, chosen.median)
+        for seed in (LABELLED_SEED, TEST_SEED)
+    )
+    return chosen, scan, merge_shade_off(test)
 
 
 def judged(bundle: Path, test: LabelledScan) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """How unlike its training data a volume is.
 
 Two distances: of the grey values (Wasserstein-1 between quantiles) and of texture, the mean and deviation
-over a slice of the network's features one level above the deepest (Mahalanobis, Lee et al. 2018), each in
+over a slice of the network's features at a quarter of the resolution (Mahalanobis, Lee et al. 2018), each in
 units of the farthest that one known bone was from all others. The score is the larger one. The deepest
 features know what a place is rather than which instrument saw it, and part two beamlines less well. Softmax
 confidence is not used: it can rise while labels get worse.

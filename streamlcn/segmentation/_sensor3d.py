@@ -45,7 +45,7 @@ class Sensor3D(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        widths = [config.base * 2**level for level in range(config.levels)]
+        widths = config.widths
         self.down = nn.ModuleList(
             ConvBlock(inputs, width, config.norm)
             for inputs, width in zip([1, *widths[:-1]], widths, strict=True)
@@ -61,11 +61,11 @@ class Sensor3D(nn.Module):
         self.head = nn.Conv2d(self.last.output_width, config.class_count, 1)
 
     def features(self, slices: Tensor) -> Tensor:
-        """Return the features of slices (n, 1, rows, columns) one level above the deepest.
+        """Return the features of slices (n, 1, rows, columns) at a quarter of the resolution.
 
-        (n, base 2^(levels-2), 2 rows / multiple, 2 columns / multiple).
+        (n, widths[2], rows / 4, columns / 4); with three levels or two, of the level above the deepest.
         """
-        return self._contract(slices)[0][-1]
+        return self._contract(slices)[0][:3][-1]
 
     def encode(self, slices: Tensor) -> Encoded:
         """Return what belongs to single slices, (n, 1, rows, columns)."""

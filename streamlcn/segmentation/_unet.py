@@ -13,29 +13,30 @@ __all__ = ["UNet"]
 class UNet(nn.Module):
     """(n, 1, rows, columns) normalised grey values -> (n, class_count, rows, columns) logits.
 
-    Rows and columns are multiples of ``config.multiple``. Filters double at each level: base, 2 base, ...
+    Rows and columns are multiples of ``config.multiple``. Filters at each level: ``config.widths``.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        widths = [config.base * 2**level for level in range(config.levels)]
+        widths = config.widths
         self.down = nn.ModuleList(
             ConvBlock(inputs, width, config.norm)
             for inputs, width in zip([1, *widths[:-1]], widths, strict=True)
         )
         self.pool = nn.MaxPool2d(2)
         self.ups = nn.ModuleList(
-            UpBlock(2 * width, width, width, config.norm) for width in reversed(widths[:-1])
+            UpBlock(below, width, width, config.norm)
+            for below, width in zip(reversed(widths[1:]), reversed(widths[:-1]), strict=True)
         )
         self.head = nn.Conv2d(config.base, config.class_count, 1)
 
     def features(self, slices: Tensor) -> Tensor:
-        """Return the features one level above the deepest.
+        """Return the features of slices (n, 1, rows, columns) at a quarter of the resolution.
 
-        (n, base 2^(levels-2), 2 rows / multiple, 2 columns / multiple).
+        (n, widths[2], rows / 4, columns / 4); with three levels or two, of the level above the deepest.
         """
-        return self._encode(slices)[0][-1]
+        return self._encode(slices)[0][:3][-1]
 
     def forward(self, slices: Tensor) -> Tensor:
         """Return logits of each slice."""

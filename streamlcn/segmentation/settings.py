@@ -29,9 +29,18 @@ class NetworkConfig(Settings):
     kind: Literal["sensor3d", "unet"] = Field("sensor3d", description="Sensor3D sees three slices.")
     base: int = Field(8, ge=1, le=128, description="Filters at full resolution; doubled at each level below.")
     levels: int = Field(4, ge=2, le=6, description="Resolution levels, the full one included.")
+    widest: int | None = Field(
+        None, ge=1, description="Most filters of any level: deep networks see far without many weights."
+    )
     class_count: int = Field(4, ge=2, le=16, description="Classes, the background included.")
     norm: Literal["batch", "none"] = Field("batch", description="Normalisation after each convolution.")
     merge: Literal["sum", "concat"] = Field("sum", description="How both directions of an LSTM are joined.")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Filters at each level, the full resolution first."""
+        doubled = (self.base * 2**level for level in range(self.levels))
+        return tuple(width if self.widest is None else min(width, self.widest) for width in doubled)
 
     @property
     def multiple(self) -> int:

@@ -20,7 +20,7 @@ def make_card(manifest: Manifest, judged: Evaluation, notes: str = "") -> str:
         f"# {manifest.name}",
         "",
         *([notes, ""] if notes else []),
-        f"{network.kind}, {network.base} filters at full resolution, {network.levels} levels; "
+        f"{network.kind}, {network.levels} levels of {', '.join(map(str, network.widths))} filters; "
         f"classes {', '.join(manifest.classes)}. Weights: SHA-256 `{manifest.weights_sha256}`.",
         "",
         f"Trained {provenance['date']} with seed {provenance['seed']} for {provenance['epochs']} epochs of "

@@ -35,6 +35,9 @@ from streamlcn.training.settings import FAST, FINE_TUNING, TrainingSettings
 
 __all__ = ["finetune", "train"]
 
+_SHAPE = {"base", "levels", "widest", "norm", "merge"}
+"""Settings that are the network's."""
+
 
 def train(
     data_dir: str | Path,
@@ -66,7 +69,7 @@ def train(
     config = NetworkConfig(
         kind=model,
         class_count=len(classes),
-        **settings.model_dump(include={"base", "levels", "norm", "merge"}),
+        **settings.model_dump(include=_SHAPE),
     )
     network = build_network(config, seed)
     parent = _inherit(network, classes, Path(from_bundle)) if from_bundle is not None else None
@@ -91,7 +94,7 @@ def finetune(
     Width, depth, normalisation and merging are the parent's, whatever ``settings`` say. Raises `BadInput`.
     """
     parent = read_bundle(Path(from_bundle))[1].network
-    settings = settings.model_copy(update=parent.model_dump(include={"base", "levels", "norm", "merge"}))
+    settings = settings.model_copy(update=parent.model_dump(include=_SHAPE))
     return train(
         data_dir,
         parent.kind,

@@ -41,6 +41,7 @@ class TrainingSettings(Settings):
 
     base: int = Field(8, ge=1, description="Filters at full resolution.")
     levels: int = Field(4, ge=2, description="Resolution levels.")
+    widest: int | None = Field(None, ge=1, description="Most filters of any level.")
     norm: Literal["batch", "none"] = Field("batch", description="Normalisation after each convolution.")
     merge: Literal["sum", "concat"] = Field("sum", description="How both directions of an LSTM are joined.")
     patch_px: int = Field(64, ge=16, description="Edge of a patch; a multiple of 2^(levels - 1).")

@@ -126,14 +126,14 @@ def test_tiles_have_no_seams(network: Network) -> None:
     assert torch.equal(tiled, whole), "both are rounded to single precision at the end"
 
 
-@pytest.mark.parametrize("levels", [2, 3, 4])
+@pytest.mark.parametrize("levels", [2, 3, 4, 5])
 @pytest.mark.parametrize("kind", ["sensor3d", "unet"])
 def test_nothing_beyond_its_sight_changes_a_label(kind: str, levels: int) -> None:
-    config = NetworkConfig(kind=kind, base=2, levels=levels, norm="none")  # type: ignore[arg-type]
+    config = NetworkConfig(kind=kind, base=2, levels=levels, widest=8, norm="none")  # type: ignore[arg-type]
     network = build_network(config, 5).double().eval()
     sight, size = sight_px(config), 2 * sight_px(config) + config.multiple
     rng = np.random.default_rng(2)
-    stack = torch.from_numpy(rng.standard_normal((1, 3 if kind == "sensor3d" else 1, 8, size)))
+    stack = torch.from_numpy(rng.standard_normal((1, 3 if kind == "sensor3d" else 1, config.multiple, size)))
     changed = stack.clone()
     changed[..., 0] += 5.0
     with torch.inference_mode():

@@ -22,6 +22,17 @@ def test_presets_have_the_size_that_their_name_promises(preset: str, millions: f
     assert sum(weight.numel() for weight in network.parameters()) / 1e6 == pytest.approx(millions, rel=5e-3)
 
 
+@pytest.mark.parametrize("kind", ["sensor3d", "unet"])
+def test_no_level_is_wider_than_the_widest(kind: str) -> None:
+    config = NetworkConfig(kind=kind, base=2, levels=5, widest=8)  # type: ignore[arg-type]
+    assert config.widths == (2, 4, 8, 8, 8)
+    network = build_network(config).eval()
+    counts = {weight.shape[0] for name, weight in network.named_parameters() if name.startswith("down")}
+    assert counts == {2, 4, 8}
+    assert network(torch.zeros(1, config.window, 16, 16)).shape == (1, config.class_count, 16, 16)
+    assert network.features(torch.zeros(1, 1, 16, 16)).shape == (1, 8, 4, 4), "a quarter of the resolution"
+
+
 def test_a_sensor3d_sees_three_slices_and_a_unet_one() -> None:
     assert (PRESETS["small"].window, PRESETS["small-2d"].window) == (3, 1)
     network = build_network(NetworkConfig(kind="sensor3d", base=4, levels=2), seed=1).eval()
