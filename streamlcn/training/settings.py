@@ -82,6 +82,6 @@ PAPER = TrainingSettings(
     lcn_share=0.0,
     patience=10,
 )
-FINE_TUNING = TrainingSettings(epochs=8, learning_rate=8e-4)
+FINE_TUNING = TrainingSettings(patch_px=128, batch=4, epochs=8, learning_rate=8e-4)
 RECIPES = {"fast": FAST, "paper": PAPER, "fine-tuning": FINE_TUNING}
 """Named recipes. ``paper``: Silveira et al. 2024 as far as published; the width is a setting beside it."""
