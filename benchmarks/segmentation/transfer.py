@@ -41,7 +41,7 @@ def main() -> None:
     chosen, scan, test = begin(parser)
     spread = np.linspace(0, len(scan.labels) - 1, SLICES).round().astype(int)
     data = labelled_folder(chosen.work / "data", scan, spread.tolist())
-    shape = load_model(BUNDLE).network.config.model_dump(include={"base", "levels", "widest"})
+    shape = load_model(BUNDLE).network.config.shape
     rows = [("untouched", None, judged(BUNDLE, test))]
     for name in ("fine-tuned", "from scratch"):
         out = chosen.work / name.replace(" ", "-")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-__all__ = ["ConvBlock", "UpBlock", "halves_of", "initialise"]
+__all__ = ["ConvBlock", "UpBlock", "contract", "contracting_path", "halves_of", "initialise", "texture"]
 
 
 class ConvBlock(nn.Sequential):
@@ -48,6 +50,33 @@ class UpBlock(nn.Module):
         """Take features from below, (n, below, h, w), and ``from_skip(skip)``, (n, width, 2h, 2w)."""
         out: Tensor = self.rest(self.from_below(self.up(below)) + half)
         return out
+
+
+def contracting_path(widths: Sequence[int], norm: str) -> nn.ModuleList:
+    """Return the block of each level, the full resolution first, for slices of one channel."""
+    return nn.ModuleList(
+        ConvBlock(inputs, width, norm) for inputs, width in zip([1, *widths[:-1]], widths, strict=True)
+    )
+
+
+def contract(path: nn.ModuleList, slices: Tensor) -> tuple[list[Tensor], Tensor]:
+    """Return the skips of slices (n, 1, rows, columns), shallowest first, and the deepest features."""
+    skips: list[Tensor] = []
+    x = slices
+    for level, block in enumerate(path):
+        if level:
+            skips.append(x)
+            x = functional.max_pool2d(x, 2)
+        x = block(x)
+    return skips, x
+
+
+def texture(path: nn.ModuleList, slices: Tensor) -> Tensor:
+    """Return the features of slices (n, 1, rows, columns) at a quarter of the resolution.
+
+    (n, widths[2], rows / 4, columns / 4); with three levels or two, of the level above the deepest.
+    """
+    return contract(path[:-1][:3], slices)[1]
 
 
 def halves_of(ups: nn.ModuleList, skips: list[Tensor]) -> tuple[Tensor, ...]:

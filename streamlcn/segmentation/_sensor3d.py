@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from streamlcn.segmentation._blocks import ConvBlock, UpBlock, halves_of
+from streamlcn.segmentation._blocks import UpBlock, contract, contracting_path, halves_of, texture
 from streamlcn.segmentation._conv_lstm import BiConvLSTM
 from streamlcn.segmentation.settings import NetworkConfig
 
@@ -46,11 +46,7 @@ class Sensor3D(nn.Module):
         super().__init__()
         self.config = config
         widths = config.widths
-        self.down = nn.ModuleList(
-            ConvBlock(inputs, width, config.norm)
-            for inputs, width in zip([1, *widths[:-1]], widths, strict=True)
-        )
-        self.pool = nn.MaxPool2d(2)
+        self.down = contracting_path(widths, config.norm)
         self.bottom = BiConvLSTM(widths[-1], widths[-1], config.merge)
         below = [self.bottom.output_width, *reversed(widths[1:-1])]
         self.ups = nn.ModuleList(
@@ -61,15 +57,12 @@ class Sensor3D(nn.Module):
         self.head = nn.Conv2d(self.last.output_width, config.class_count, 1)
 
     def features(self, slices: Tensor) -> Tensor:
-        """Return the features of slices (n, 1, rows, columns) at a quarter of the resolution.
-
-        (n, widths[2], rows / 4, columns / 4); with three levels or two, of the level above the deepest.
-        """
-        return self._contract(slices)[0][:3][-1]
+        """Return `texture` of slices (n, 1, rows, columns)."""
+        return texture(self.down, slices)
 
     def encode(self, slices: Tensor) -> Encoded:
         """Return what belongs to single slices, (n, 1, rows, columns)."""
-        skips, x = self._contract(slices)
+        skips, x = contract(self.down, slices)
         return Encoded(
             halves_of(self.ups, skips), self.bottom.input_forward(x), self.bottom.input_backward(x)
         )
@@ -92,16 +85,6 @@ class Sensor3D(nn.Module):
         count = len(windows)
         together = self.encode(windows.transpose(0, 1).reshape(3 * count, 1, *windows.shape[2:]))
         return self.decode(*(_part(together, index, count) for index in range(3)))
-
-    def _contract(self, slices: Tensor) -> tuple[list[Tensor], Tensor]:
-        skips: list[Tensor] = []
-        x = slices
-        for level, block in enumerate(self.down):
-            if level:
-                skips.append(x)
-                x = self.pool(x)
-            x = block(x)
-        return skips, x
 
 
 def _part(encoded: Encoded, index: int, count: int) -> Encoded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from streamlcn.segmentation._blocks import ConvBlock, UpBlock, halves_of
+from streamlcn.segmentation._blocks import UpBlock, contract, contracting_path, halves_of, texture
 from streamlcn.segmentation.settings import NetworkConfig
 
 __all__ = ["UNet"]
@@ -20,11 +20,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         widths = config.widths
-        self.down = nn.ModuleList(
-            ConvBlock(inputs, width, config.norm)
-            for inputs, width in zip([1, *widths[:-1]], widths, strict=True)
-        )
-        self.pool = nn.MaxPool2d(2)
+        self.down = contracting_path(widths, config.norm)
         self.ups = nn.ModuleList(
             UpBlock(below, width, width, config.norm)
             for below, width in zip(reversed(widths[1:]), reversed(widths[:-1]), strict=True)
@@ -32,26 +28,13 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(config.base, config.class_count, 1)
 
     def features(self, slices: Tensor) -> Tensor:
-        """Return the features of slices (n, 1, rows, columns) at a quarter of the resolution.
-
-        (n, widths[2], rows / 4, columns / 4); with three levels or two, of the level above the deepest.
-        """
-        return self._encode(slices)[0][:3][-1]
+        """Return `texture` of slices (n, 1, rows, columns)."""
+        return texture(self.down, slices)
 
     def forward(self, slices: Tensor) -> Tensor:
         """Return logits of each slice."""
-        skips, x = self._encode(slices)
+        skips, x = contract(self.down, slices)
         for up, half in zip(self.ups, halves_of(self.ups, skips), strict=True):
             x = up(x, half)
         logits: Tensor = self.head(x)
         return logits
-
-    def _encode(self, slices: Tensor) -> tuple[list[Tensor], Tensor]:
-        skips: list[Tensor] = []
-        x = slices
-        for level, block in enumerate(self.down):
-            if level:
-                skips.append(x)
-                x = self.pool(x)
-            x = block(x)
-        return skips, x

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from streamlcn.settings import Settings
 __all__ = [
     "PRESETS",
     "NetworkConfig",
+    "NetworkShape",
     "OtsuSettings",
     "Precision",
     "SegmentationSettings",
@@ -23,16 +24,14 @@ __all__ = [
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
-class NetworkConfig(Settings):
-    """Everything that decides a network's shape; stored with its weights."""
+class NetworkShape(Settings):
+    """What is free to choose about a network, whatever its kind and classes."""
 
-    kind: Literal["sensor3d", "unet"] = Field("sensor3d", description="Sensor3D sees three slices.")
     base: int = Field(8, ge=1, le=128, description="Filters at full resolution; doubled at each level below.")
     levels: int = Field(4, ge=2, le=6, description="Resolution levels, the full one included.")
     widest: int | None = Field(
         None, ge=1, description="Most filters of any level: deep networks see far without many weights."
     )
-    class_count: int = Field(4, ge=2, le=16, description="Classes, the background included.")
     norm: Literal["batch", "none"] = Field("batch", description="Normalisation after each convolution.")
     merge: Literal["sum", "concat"] = Field("sum", description="How both directions of an LSTM are joined.")
 
@@ -46,6 +45,18 @@ class NetworkConfig(Settings):
     def multiple(self) -> int:
         """Rows and columns that the network takes are multiples of this."""
         return int(2 ** (self.levels - 1))
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """These choices alone, as keywords."""
+        return self.model_dump(include=set(NetworkShape.model_fields))
+
+
+class NetworkConfig(NetworkShape):
+    """Everything that decides a network's weights; stored with them."""
+
+    kind: Literal["sensor3d", "unet"] = Field("sensor3d", description="Sensor3D sees three slices.")
+    class_count: int = Field(4, ge=2, le=16, description="Classes, the background included.")
 
     @property
     def window(self) -> int:

@@ -35,9 +35,6 @@ from streamlcn.training.settings import FAST, FINE_TUNING, TrainingSettings
 
 __all__ = ["finetune", "train"]
 
-_SHAPE = {"base", "levels", "widest", "norm", "merge"}
-"""Settings that are the network's."""
-
 
 def train(
     data_dir: str | Path,
@@ -66,11 +63,7 @@ def train(
     if settings.shade_off_is_bone:
         scans = [merge_shade_off(scan) for scan in scans]
     classes = _classes_in(scans)
-    config = NetworkConfig(
-        kind=model,
-        class_count=len(classes),
-        **settings.model_dump(include=_SHAPE),
-    )
+    config = NetworkConfig(kind=model, class_count=len(classes), **settings.shape)
     network = build_network(config, seed)
     parent = _inherit(network, classes, Path(from_bundle)) if from_bundle is not None else None
     task = _Task(scans, classes, settings, seed, pick_device(device), parent)
@@ -94,7 +87,7 @@ def finetune(
     Width, depth, normalisation and merging are the parent's, whatever ``settings`` say. Raises `BadInput`.
     """
     parent = read_bundle(Path(from_bundle))[1].network
-    settings = settings.model_copy(update=parent.model_dump(include=_SHAPE))
+    settings = settings.model_copy(update=parent.shape)
     return train(
         data_dir,
         parent.kind,
@@ -121,9 +114,9 @@ class _Task:
         device: torch.device,
         parent: str | None,
     ) -> None:
-        if settings.patch_px % 2 ** (settings.levels - 1):
+        if settings.patch_px % settings.multiple:
             raise BadInput(
-                f"patch_px {settings.patch_px} is no multiple of {2 ** (settings.levels - 1)} "
+                f"patch_px {settings.patch_px} is no multiple of {settings.multiple} "
                 f"({settings.levels} levels)"
             )
         self.scans, self.classes, self.settings, self.seed = scans, classes, settings, seed

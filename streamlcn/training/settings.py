@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from streamlcn.segmentation.settings import NetworkShape
 from streamlcn.settings import Settings
 
 __all__ = ["FAST", "FINE_TUNING", "PAPER", "RECIPES", "AugmentSettings", "SplitSettings", "TrainingSettings"]
@@ -36,14 +37,9 @@ class AugmentSettings(Settings):
     noise: float = Field(0.03, ge=0, description="White noise of up to this standard deviation.")
 
 
-class TrainingSettings(Settings):
-    """One training. An epoch is ``steps_per_epoch`` batches of random patches."""
+class TrainingSettings(NetworkShape):
+    """One training, of a network of this shape. An epoch is ``steps_per_epoch`` batches of random patches."""
 
-    base: int = Field(8, ge=1, description="Filters at full resolution.")
-    levels: int = Field(4, ge=2, description="Resolution levels.")
-    widest: int | None = Field(None, ge=1, description="Most filters of any level.")
-    norm: Literal["batch", "none"] = Field("batch", description="Normalisation after each convolution.")
-    merge: Literal["sum", "concat"] = Field("sum", description="How both directions of an LSTM are joined.")
     patch_px: int = Field(64, ge=16, description="Edge of a patch; a multiple of 2^(levels - 1).")
     batch: int = Field(12, ge=1, description="Patches per step.")
     epochs: int = Field(20, ge=1, description="Longest training.")
