@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from bluesky import RunEngine
-from bluesky.utils import RequestAbort, RunEngineInterrupted
+from bluesky.utils import DuringTask, RequestAbort, RunEngineInterrupted
 
 from simulators.plans import Plan
 
@@ -33,6 +33,21 @@ class Stopped(Exception):
         self.signum = signum
 
 
+class _Attentive(DuringTask):
+    """Waits for the RunEngine and hears signals meanwhile.
+
+    Python calls a signal's handler in the main thread, and an endless wait keeps that from it where the
+    kernel woke another thread: once in some two hundred scans where the camera starts threads.
+    """
+
+    _look_every_s = 0.1
+
+    def block(self, blocking_event: threading.Event) -> None:
+        """Return when ``blocking_event`` is set."""
+        while not blocking_event.wait(self._look_every_s):
+            pass
+
+
 class Session:
     """Runs plans one at a time. While one runs, SIGINT and SIGTERM abort it: its run gets a stop document.
 
@@ -44,7 +59,7 @@ class Session:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.engine = RunEngine({}, loop=self.loop, context_managers=[])
+        self.engine = RunEngine({}, loop=self.loop, context_managers=[], during_task=_Attentive())
         self._stop_signal: int | None = None
         self._is_in_engine = False
 
@@ -59,12 +74,15 @@ class Session:
         Raises
         ------
         Stopped
-            A signal came.
+            A signal came; also where a device failed because the plan was taken away from it.
         """
         self._raise_if_stopped()
         self._is_in_engine = True
         try:
             result = self._to_the_end(self._watched(plan))
+        except Exception:
+            self._raise_if_stopped()
+            raise
         finally:
             self._is_in_engine = False
         self._raise_if_stopped()
