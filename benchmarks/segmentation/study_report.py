@@ -1,4 +1,4 @@
-"""Table, tests and figure of `study.py`, from the figures that it left in its folder."""
+"""Tables, tests and figure of `study.py`, from the figures that it left in its folder."""
 
 from __future__ import annotations
 
@@ -33,44 +33,58 @@ def write_report(work: Path) -> None:
         return
     cells.sort(key=lambda cell: (cell["network"], cell["batch"], cell["slices"]))
     otsu = json.loads((work / "otsu.json").read_text()) if (work / "otsu.json").exists() else {}
-    text = "\n".join([*_table(cells, otsu), "", *_tests(cells), ""])
+    text = "\n".join([*_trainings(cells), "", *_tested(cells, otsu), "", *_tests(cells), ""])
     (work / "study.md").write_text(text)
     _figure(cells).savefig(work / "study.png", dpi=100)
     print(text)
 
 
-def _table(cells: list[Cell], otsu: dict[str, Any]) -> list[str]:
+def _trainings(cells: list[Cell]) -> list[str]:
+    """How each training went, beside the published number of epochs."""
     lines = [
-        "Accuracy is Dice, mean over classes, on patches of the last epoch; test figures are of slices that "
-        "no training saw.",
+        "Accuracy is the mean Dice over the classes, on patches of the last epoch.",
         "",
         "| network | batch | slices | epochs | published | min | accuracy, training | validation "
-        "| loss, training | validation | test Dice LCN | bone | shade-off | clDice |",
-        "|---|" + "--:|" * 13,
+        "| loss, training | validation |",
+        "|---|" + "--:|" * 9,
     ]
     for cell in cells:
         published = PUBLISHED_EPOCHS.get((cell["network"], cell["batch"]), ())
         there = cell["slices"] in PUBLISHED_SLICES and published
         numbers = [
-            cell["batch"],
-            cell["slices"],
             cell["epochs"],
             published[PUBLISHED_SLICES.index(cell["slices"])] if there else "",
             f"{cell['seconds'] / 60:.1f}",
             *(f"{cell[key]:.3f}" for key in ("training_accuracy", "validation_accuracy")),
             *(f"{cell[key]:.4f}" for key in ("training_loss", "validation_loss")),
-            *_dice(cell),
         ]
-        lines.append(f"| {cell['network']}, base {cell['base']} | " + " | ".join(map(str, numbers)) + " |")
-    for ranges, name in (("paper", "published grey ranges"), ("three", "Otsu, two thresholds")):
-        if ranges in otsu:
-            lines.append(f"| {name} |" + " |" * 9 + " " + " | ".join(_dice(otsu[ranges])) + " |")
+        lines.append(_row(cell, numbers))
     best = PUBLISHED_BEST
     lines.append(
         f"| published best ({best['network']}) | {best['batch']} | {best['slices']} | | 97 | | "
-        f"{best['accuracy']} | | {best['loss']} | | | | | |"
+        f"{best['accuracy']} | | {best['loss']} | |"
     )
     return lines
+
+
+def _tested(cells: list[Cell], otsu: dict[str, Any]) -> list[str]:
+    """What each network does on slices that no training saw, beside thresholds."""
+    lines = [
+        "Dice on slices that no training saw, and clDice of the LCN:",
+        "",
+        "| network | batch | slices | LCN | bone | shade-off | clDice |",
+        "|---|" + "--:|" * 6,
+        *(_row(cell, _dice(cell)) for cell in cells),
+    ]
+    for ranges, name in (("paper", "published grey ranges"), ("three", "Otsu, two thresholds")):
+        if ranges in otsu:
+            lines.append(f"| {name} | | | " + " | ".join(_dice(otsu[ranges])) + " |")
+    return lines
+
+
+def _row(cell: Cell, numbers: list[Any]) -> str:
+    named = [f"{cell['network']}, base {cell['base']}", cell["batch"], cell["slices"], *numbers]
+    return "| " + " | ".join(map(str, named)) + " |"
 
 
 def _dice(figures: dict[str, Any]) -> list[str]:
