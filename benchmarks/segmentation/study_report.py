@@ -42,9 +42,10 @@ def write_report(work: Path) -> None:
 def _trainings(cells: list[Cell]) -> list[str]:
     """How each training went, beside the published number of epochs."""
     lines = [
-        "Accuracy is the mean Dice over the classes, on patches of the last epoch.",
+        "Accuracy is the mean Dice over the classes, on patches of the last epoch. Base widths: "
+        + ", ".join(sorted({f"{cell['network']} {cell['base']}" for cell in cells})),
         "",
-        "| network | batch | slices | epochs | published | min | accuracy, training | validation "
+        "| network | batch | slices | epochs | paper | min | accuracy, training | validation "
         "| loss, training | validation |",
         "|---|" + "--:|" * 9,
     ]
@@ -55,13 +56,13 @@ def _trainings(cells: list[Cell]) -> list[str]:
             cell["epochs"],
             published[PUBLISHED_SLICES.index(cell["slices"])] if there else "",
             f"{cell['seconds'] / 60:.1f}",
-            *(f"{cell[key]:.3f}" for key in ("training_accuracy", "validation_accuracy")),
-            *(f"{cell[key]:.4f}" for key in ("training_loss", "validation_loss")),
+            *(f"{cell[f'{part}_accuracy']:.3f}" for part in ("training", "validation")),
+            *(f"{cell[f'{part}_loss']:.3f}" for part in ("training", "validation")),
         ]
         lines.append(_row(cell, numbers))
     best = PUBLISHED_BEST
     lines.append(
-        f"| published best ({best['network']}) | {best['batch']} | {best['slices']} | | 97 | | "
+        f"| paper, best: {best['network']} | {best['batch']} | {best['slices']} | | 97 | | "
         f"{best['accuracy']} | | {best['loss']} | |"
     )
     return lines
@@ -83,8 +84,7 @@ def _tested(cells: list[Cell], otsu: dict[str, Any]) -> list[str]:
 
 
 def _row(cell: Cell, numbers: list[Any]) -> str:
-    named = [f"{cell['network']}, base {cell['base']}", cell["batch"], cell["slices"], *numbers]
-    return "| " + " | ".join(map(str, named)) + " |"
+    return "| " + " | ".join(map(str, [cell["network"], cell["batch"], cell["slices"], *numbers])) + " |"
 
 
 def _dice(figures: dict[str, Any]) -> list[str]:
