@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,9 @@ from hypothesis import HealthCheck, settings
 
 # Before torch is loaded: threads that wait leave the core to the other processes of a test.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# A shell ignores SIGINT for what it starts in the background, and children inherit that; tests need it heard.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Time on a busy machine says nothing about a test; pytest-timeout ends what hangs.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -92,12 +92,16 @@ def test_an_interrupt_exits_with_130_and_leaves_no_bundle(tmp_path: Path, labell
         text=True,
         env={**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1"},
     )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "epoch 1" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch 1" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert out == ""
     assert "interrupted" in err
