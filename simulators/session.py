@@ -36,8 +36,8 @@ class Stopped(Exception):
 class _Attentive(DuringTask):
     """Waits for the RunEngine and hears signals meanwhile.
 
-    Python calls a signal's handler in the main thread, and an endless wait keeps that from it where the
-    kernel woke another thread: once in some two hundred scans where the camera starts threads.
+    Python calls handlers of signals in the main thread; a signal that another thread takes does not wake it.
+    With cameras that start threads, one scan in some two hundred heard its signal at its end only.
     """
 
     _look_every_s = 0.1
