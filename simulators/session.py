@@ -80,12 +80,9 @@ class Session:
         self._is_in_engine = True
         try:
             result = self._to_the_end(self._watched(plan))
-        except Exception:
-            self._raise_if_stopped()
-            raise
         finally:
             self._is_in_engine = False
-        self._raise_if_stopped()
+            self._raise_if_stopped()
         return result if isinstance(result, tuple) else result.run_start_uids
 
     def _to_the_end(self, plan: Plan) -> Any:

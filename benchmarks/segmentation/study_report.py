@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ PUBLISHED_SLICES = (10, 20, 30, 50, 70)
 PUBLISHED_BEST = {"network": "sensor3d", "batch": 32, "slices": 70, "accuracy": 0.983, "loss": 0.032}
 
 Cell = dict[str, Any]
+_key = itemgetter("network", "batch", "slices")
 
 
 def write_report(work: Path) -> None:
@@ -31,7 +33,7 @@ def write_report(work: Path) -> None:
     if not cells:
         print(f"{work} holds no finished cell yet")
         return
-    cells.sort(key=lambda cell: (cell["network"], cell["batch"], cell["slices"]))
+    cells.sort(key=_key)
     otsu = json.loads((work / "otsu.json").read_text()) if (work / "otsu.json").exists() else {}
     text = "\n".join([*_trainings(cells), "", *_tested(cells, otsu), "", *_tests(cells), ""])
     (work / "study.md").write_text(text)
@@ -50,22 +52,25 @@ def _trainings(cells: list[Cell]) -> list[str]:
         "|---|" + "--:|" * 9,
     ]
     for cell in cells:
-        published = PUBLISHED_EPOCHS.get((cell["network"], cell["batch"]), ())
-        there = cell["slices"] in PUBLISHED_SLICES and published
         numbers = [
             cell["epochs"],
-            published[PUBLISHED_SLICES.index(cell["slices"])] if there else "",
+            _published_epochs(cell),
             f"{cell['seconds'] / 60:.1f}",
             *(f"{cell[f'{part}_accuracy']:.3f}" for part in ("training", "validation")),
             *(f"{cell[f'{part}_loss']:.3f}" for part in ("training", "validation")),
         ]
-        lines.append(_row(cell, numbers))
+        lines.append(_row(*_key(cell), *numbers))
     best = PUBLISHED_BEST
-    lines.append(
-        f"| paper, best: {best['network']} | {best['batch']} | {best['slices']} | | 97 | | "
-        f"{best['accuracy']} | | {best['loss']} | |"
-    )
+    network, batch, slices = _key(best)
+    numbers = ["", _published_epochs(best), "", best["accuracy"], "", best["loss"], ""]
+    lines.append(_row(f"paper, best: {network}", batch, slices, *numbers))
     return lines
+
+
+def _published_epochs(cell: Cell) -> int | str:
+    """Epochs that the same training took in the paper; empty where the paper has none like it."""
+    epochs = PUBLISHED_EPOCHS.get((cell["network"], cell["batch"]), ())
+    return dict(zip(PUBLISHED_SLICES, epochs, strict=False)).get(cell["slices"], "")
 
 
 def _tested(cells: list[Cell], otsu: dict[str, Any]) -> list[str]:
@@ -75,16 +80,16 @@ def _tested(cells: list[Cell], otsu: dict[str, Any]) -> list[str]:
         "",
         "| network | batch | slices | LCN | bone | shade-off | clDice |",
         "|---|" + "--:|" * 6,
-        *(_row(cell, _dice(cell)) for cell in cells),
+        *(_row(*_key(cell), *_dice(cell)) for cell in cells),
     ]
     for ranges, name in (("paper", "published grey ranges"), ("three", "Otsu, two thresholds")):
         if ranges in otsu:
-            lines.append(f"| {name} | | | " + " | ".join(_dice(otsu[ranges])) + " |")
+            lines.append(_row(name, "", "", *_dice(otsu[ranges])))
     return lines
 
 
-def _row(cell: Cell, numbers: list[Any]) -> str:
-    return "| " + " | ".join(map(str, [cell["network"], cell["batch"], cell["slices"], *numbers])) + " |"
+def _row(*entries: Any) -> str:
+    return "| " + " | ".join(map(str, entries)) + " |"
 
 
 def _dice(figures: dict[str, Any]) -> list[str]:
@@ -96,7 +101,7 @@ def _dice(figures: dict[str, Any]) -> list[str]:
 def _tests(cells: list[Cell]) -> list[str]:
     """Wilcoxon between networks, Spearman along slices and batch sizes, as published."""
     lines = []
-    by_key = {(cell["network"], cell["batch"], cell["slices"]): cell for cell in cells}
+    by_key = {_key(cell): cell for cell in cells}
     pairs = [key[1:] for key in by_key if key[0] == "unet" and ("sensor3d", *key[1:]) in by_key]
     for measure in ("validation_accuracy", "validation_loss"):
         ours = [[by_key[(network, *pair)][measure] for pair in pairs] for network in ("sensor3d", "unet")]

@@ -20,7 +20,7 @@ LONG_S = 100.0
 
 @contextmanager
 def deaf_main_thread() -> Iterator[None]:
-    """Let no signal reach the main thread: the kernel gives it to another one, as it does now and then."""
+    """Let no signal reach the main thread: the kernel gives it to another one, as it may anyway."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     try:
         yield
